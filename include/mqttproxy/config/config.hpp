@@ -1,0 +1,109 @@
+// What a configuration file says, typed and validated. Filters stay as Values: their kind's factory reads them.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mqttproxy/config/diagnostics.hpp"
+#include "mqttproxy/config/value.hpp"
+
+namespace mqttproxy::config {
+
+/// The packet types a rule can name, in the order of ProxyConfig::pipelines.
+enum class RuleType : std::uint8_t { Connect, Disconnect, Publish, Subscribe, Unsubscribe, Count_ };
+inline constexpr std::array<std::string_view, 5> kRuleTypes = {"Connect", "Disconnect", "Publish", "Subscribe",
+                                                               "Unsubscribe"};
+
+struct Endpoint {
+  std::string host;  // an IP address literal
+  std::uint16_t port = 0;  // 0: the system chooses; logged at start
+};
+
+struct ApiConfig {
+  Endpoint address{"127.0.0.1", 2381};
+  std::string token;      // empty: none
+  bool insecure = false;  // a non-loopback address without a token
+};
+
+struct LogConfig {
+  std::string level = "info";   // trace debug info warn error
+  std::string format = "text";  // text json
+};
+
+/// DESIGN: every queue, buffer and per-client list has its limit here. Bytes unless the name says otherwise.
+struct LimitsConfig {
+  std::uint32_t max_packet_bytes = 1'000'000;
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::uint32_t max_connections = 0;  // 0: descriptor limit − 256
+  std::uint16_t max_client_id_bytes = 1'024;
+  std::uint16_t max_topic_bytes = 4'096;
+  std::uint16_t max_topic_levels = 128;
+  std::uint16_t max_filters_per_packet = 1'000;
+  std::uint32_t ack_window = 1'000;  // unacked uplink messages per connection
+  std::chrono::milliseconds drain_timeout{30'000};
+};
+
+struct NodeConfig {
+  std::string name = "mqttproxy";
+  ApiConfig api;
+  std::uint32_t threads = 0;  // workers; 0: one per core
+  LogConfig log;
+  LimitsConfig limits;
+};
+
+struct ProxyConfig {
+  std::string name;
+  Endpoint listen;  // `address` and `port`
+  std::uint32_t max_allowed_connection = 0;  // 0: unlimited
+  /// Index into Config::pipelines per RuleType; nullopt: no rule for that packet type.
+  std::array<std::optional<std::size_t>, 5> pipelines{};
+  bool easegress_connect_refusal = false;  // connectRefusal: easegress – always return code 5
+  Mark mark;
+};
+
+struct JumpConfig {
+  std::string result;  // "" = success
+  std::string target;  // alias of a later node, or "END"
+  Mark mark;
+};
+
+struct FlowConfig {
+  std::string filter;  // a filter's name, or "END"
+  std::string alias;   // = filter unless given
+  std::vector<JumpConfig> jump_if;
+  Mark mark;
+};
+
+struct FilterConfig {
+  std::string name;
+  std::string kind;
+  Value value;  // the whole map, name and kind included
+};
+
+struct PipelineConfig {
+  std::string name;
+  std::vector<FlowConfig> flow;  // never empty when there is a filter: absent means all in listed order
+  std::vector<FilterConfig> filters;
+  Mark mark;
+};
+
+struct Config {
+  NodeConfig node;
+  std::vector<ProxyConfig> proxies;      // at least one
+  std::vector<PipelineConfig> pipelines;
+  /// Names for Values' error reports; outlives every Value above.
+  std::shared_ptr<Diagnostics> diagnostics;
+};
+
+/// Reads and validates `file` (everything but the inside of filters, which build_pipelines checks). nullopt exactly
+/// when diagnostics hold an error. A YAML syntax error is reported alone. Thread: main.
+[[nodiscard]] std::optional<Config> load(const std::filesystem::path& file,
+                                         const std::shared_ptr<Diagnostics>& diagnostics);
+
+}  // namespace mqttproxy::config

@@ -1,0 +1,60 @@
+// Bytes to packets and back. Pure functions, no I/O, no state, no allocation for PUBLISH and the acknowledgements;
+// fuzzed by tests/fuzz. Decoders take the body of one packet (what follows the fixed header) and return views into it.
+// Every decoder is strict: wrong flags, wrong lengths, bad UTF-8 and trailing bytes are errors.
+#pragma once
+
+#include <boost/system/result.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "mqttproxy/mqtt/error.hpp"
+#include "mqttproxy/mqtt/packets.hpp"
+
+namespace mqttproxy::mqtt {
+
+template <class T>
+using Result = boost::system::result<T>;
+
+/// Bounds a decoder enforces before anything is allocated. Bytes unless said otherwise.
+struct DecodeLimits {
+  std::uint32_t max_packet_bytes = 1'000'000;  // whole packet, fixed header included
+  std::uint16_t max_client_id_bytes = 1'024;
+  std::uint16_t max_topic_bytes = 4'096;   // topic names and filters
+  std::uint16_t max_topic_levels = 128;    // topic names and filters
+  std::uint16_t max_filters_per_packet = 1'000;
+};
+
+/// The fixed header at the front of `bytes`. nullopt: more bytes are needed (fewer than 5 suffice to decide).
+/// Errors: ReservedPacketType, RemainingLengthMalformed, PacketTooLarge, and the flag errors of section 2.2.2.
+[[nodiscard]] Result<std::optional<FixedHeader>> decode_fixed_header(std::string_view bytes,
+                                                                     const DecodeLimits& limits) noexcept;
+
+/// Errors that are answered with a CONNACK: UnacceptableProtocolLevel (return code 1), ClientIdRejected (2: empty with
+/// clean session 0, or longer than the limit). Every other error closes the connection without an answer.
+[[nodiscard]] Result<Connect> decode_connect(std::string_view body, const DecodeLimits& limits) noexcept;
+[[nodiscard]] Result<Connack> decode_connack(std::string_view body) noexcept;
+[[nodiscard]] Result<Publish> decode_publish(std::uint8_t flags, std::string_view body,
+                                             const DecodeLimits& limits) noexcept;
+/// PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK: a body of exactly two bytes, packet id not 0.
+[[nodiscard]] Result<PacketId> decode_packet_id(std::string_view body) noexcept;
+/// PINGREQ, PINGRESP, DISCONNECT: a body of zero bytes.
+[[nodiscard]] Result<void> decode_empty(std::string_view body) noexcept;
+/// Filters are checked for form (UTF-8, wildcards, length, levels); TooManyFilters above the limit.
+[[nodiscard]] Result<Subscribe> decode_subscribe(std::string_view body, const DecodeLimits& limits);
+[[nodiscard]] Result<Unsubscribe> decode_unsubscribe(std::string_view body, const DecodeLimits& limits);
+[[nodiscard]] Result<Suback> decode_suback(std::string_view body);
+
+// Encoders append one whole packet to `out`. Precondition of all: strings are at most 65,535 bytes.
+void encode_connect(std::string& out, const Connect& packet);
+void encode_connack(std::string& out, const Connack& packet);
+void encode_publish(std::string& out, const Publish& packet);
+/// PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK (sets PUBREL's reserved flags).
+void encode_packet_id(std::string& out, PacketType type, PacketId packet_id);
+/// PINGREQ, PINGRESP, DISCONNECT.
+void encode_empty(std::string& out, PacketType type);
+void encode_subscribe(std::string& out, const Subscribe& packet);
+void encode_unsubscribe(std::string& out, const Unsubscribe& packet);
+void encode_suback(std::string& out, const Suback& packet);
+
+}  // namespace mqttproxy::mqtt
