@@ -1,0 +1,56 @@
+// The MQTT side of the daemon: listeners, workers, connections. A facade for app.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mqttproxy/config/config.hpp"
+#include "mqttproxy/kafka/producer.hpp"
+#include "mqttproxy/metrics/metrics.hpp"
+#include "mqttproxy/pipeline/pipeline.hpp"
+
+namespace mqttproxy::net {
+
+class Worker;
+struct Shared;
+
+/// Life: construct → lanes() to the producers → start() → drain() → destroy. Thread: main.
+class Server {
+ public:
+  /// `config` must outlive the server. `descriptor_limit`: the process's limit on open files.
+  Server(const config::Config& config, std::uint64_t descriptor_limit, metrics::Registry& metrics);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Where producers report to, one per worker. They must be gone before the server is.
+  [[nodiscard]] std::vector<kafka::ReportSink*> lanes() const;
+  /// Pipelines by index of Config::pipelines, built once per worker: nothing on the packet path is shared.
+  using BuildPipelines = std::function<std::vector<std::unique_ptr<pipeline::Pipeline>>()>;
+
+  /// Binds every listener and starts the workers. Throws std::system_error naming the address when a port is busy.
+  void start(const BuildPipelines& build);
+
+  /// Stops accepting and reading. Acknowledgements still leave as reports come in.
+  void stop_reading();
+  /// Closes every connection, in batches, no will published, and ends the workers' threads.
+  void close_all();
+
+  /// Connections there may be at once on this node.
+  [[nodiscard]] std::uint32_t max_connections() const noexcept;
+  [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
+
+ private:
+  void collect(metrics::Scrape& scrape) const;
+
+  const config::Config& config_;
+  std::unique_ptr<Shared> shared_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  metrics::Registry::Handle metrics_;
+};
+
+}  // namespace mqttproxy::net

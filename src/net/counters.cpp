@@ -1,0 +1,108 @@
+#include "counters.hpp"
+
+#include <string>
+
+namespace mqttproxy::net {
+
+namespace {
+
+using Workers = std::span<const WorkerCounters* const>;
+
+template <class Member>
+double sum(Workers workers, Member&& member) {
+  std::uint64_t total = 0;
+  for (const WorkerCounters* worker : workers) total += member(*worker).get();
+  return static_cast<double>(total);
+}
+
+double sum(Workers workers, Event event) {
+  return sum(workers, [event](const WorkerCounters& w) -> const metrics::Counter& { return w.events[event]; });
+}
+
+struct EventFamily {
+  Event event;
+  std::string_view name;
+  std::string_view help;
+  std::string_view label = {};
+  std::string_view value = {};
+};
+
+constexpr std::string_view kPublishOutcomes = "mqttproxy_publish_outcomes_total";
+constexpr std::string_view kPublishOutcomesHelp = "PUBLISH packets by what became of them.";
+constexpr std::string_view kParks = "mqttproxy_parks_total";
+constexpr std::string_view kParksHelp = "How often a connection was not read on, by what it waited for.";
+constexpr std::string_view kBytes = "mqttproxy_bytes_total";
+constexpr std::string_view kBytesHelp = "MQTT bytes on the wire.";
+
+constexpr EventFamily kCounters[] = {
+    {Event::Accepted, "mqttproxy_accepts_total", "TCP connections accepted."},
+    {Event::AcceptRefused, "mqttproxy_accepts_refused_total", "TCP connections closed at once: connection limit."},
+    {Event::AcceptFailed, "mqttproxy_accept_errors_total", "accept() failed: out of descriptors or memory."},
+    {Event::MovedHome, "mqttproxy_moves_total", "Connections handed to the home worker of their client id."},
+    {Event::BytesIn, kBytes, kBytesHelp, "direction", "in"},
+    {Event::BytesOut, kBytes, kBytesHelp, "direction", "out"},
+    {Event::ParkedProducer, kParks, kParksHelp, "cause", "producer_queue"},
+    {Event::ParkedWindow, kParks, kParksHelp, "cause", "ack_window"},
+    {Event::ParkedOutput, kParks, kParksHelp, "cause", "output"},
+    {Event::Stored, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "stored"},
+    {Event::DeadLettered, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dead_lettered"},
+    {Event::Dropped, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dropped"},
+    {Event::NotStored, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "not_stored"},
+    {Event::Takeovers, "mqttproxy_takeovers_total", "Connections ended by a later CONNECT with their client id."},
+    {Event::Wills, "mqttproxy_wills_total", "Will messages handed to the Publish pipeline."},
+    {Event::WillsDropped, "mqttproxy_wills_dropped_total", "Will messages lost: the queue of waiting wills was full."},
+    {Event::SessionsExpired, "mqttproxy_sessions_expired_total", "Offline sessions removed after their expiry."},
+};
+
+constexpr EventFamily kGauges[] = {
+    {Event::Connections, "mqttproxy_connections", "Open MQTT connections."},
+    {Event::Parked, "mqttproxy_connections_parked", "Connections that are not read now: something downstream is full."},
+    {Event::Unacked, "mqttproxy_unacked", "PUBLISH packets whose records have no report yet."},
+};
+
+metrics::Labels labels(std::string_view name, std::string_view value) {
+  if (name.empty()) return {};
+  return {{std::string(name), std::string(value)}};
+}
+
+void collect_packets(Workers workers, metrics::Scrape& scrape) {
+  for (std::size_t i = 1; i < 15; ++i) {
+    const auto type = std::string(mqtt::to_string(static_cast<mqtt::PacketType>(i)));
+    scrape.counter("mqttproxy_packets_total", "Control Packets by type.",
+                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.packets.in[i]; }),
+                   {{"direction", "in"}, {"type", type}});
+    scrape.counter("mqttproxy_packets_total", "",
+                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.packets.out[i]; }),
+                   {{"direction", "out"}, {"type", type}});
+  }
+  for (std::size_t qos = 0; qos < 3; ++qos) {
+    scrape.counter("mqttproxy_publishes_total", "PUBLISH packets taken from devices.",
+                   sum(workers, [qos](const auto& w) -> const metrics::Counter& { return w.packets.publishes[qos]; }),
+                   {{"qos", std::to_string(qos)}});
+  }
+}
+
+}  // namespace
+
+void collect(Workers workers, metrics::Scrape& scrape) {
+  for (const EventFamily& f : kCounters) scrape.counter(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
+  for (const EventFamily& f : kGauges) scrape.gauge(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
+  collect_packets(workers, scrape);
+  for (std::size_t code = 0; code < 6; ++code) {
+    scrape.counter("mqttproxy_connects_total", "CONNECT packets by the return code they were answered with.",
+                   sum(workers, [code](const auto& w) -> const metrics::Counter& { return w.connects[code]; }),
+                   {{"return_code", std::to_string(code)}});
+  }
+  for (std::size_t i = 1; i < static_cast<std::size_t>(mqtt::Errc::Count_); ++i) {
+    scrape.counter("mqttproxy_protocol_errors_total", "Connections closed for what they sent, by kind.",
+                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.protocol_errors[i]; }),
+                   {{"kind", std::string(mqtt::kind(static_cast<mqtt::Errc>(i)))}});
+  }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(session::CloseCause::Count_); ++i) {
+    scrape.counter("mqttproxy_disconnects_total", "Ended connections by reason.",
+                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.closes[i]; }),
+                   {{"reason", std::string(session::to_string(static_cast<session::CloseCause>(i)))}});
+  }
+}
+
+}  // namespace mqttproxy::net

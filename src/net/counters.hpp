@@ -1,0 +1,48 @@
+// What one worker counts. Written by its thread only; a scrape sums all workers.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "mqttproxy/metrics/metrics.hpp"
+#include "mqttproxy/mqtt/error.hpp"
+#include "mqttproxy/session/core.hpp"
+
+namespace mqttproxy::net {
+
+enum class Event : std::uint8_t {
+  Accepted,
+  AcceptRefused,  // the node's connection limit
+  AcceptFailed,   // out of descriptors or memory
+  MovedHome,      // handed to the client id's home worker
+  BytesIn,
+  BytesOut,
+  Connections,  // gauge: open now
+  Parked,       // gauge: not read now
+  ParkedProducer,
+  ParkedWindow,
+  ParkedOutput,
+  Unacked,  // gauge: PUBLISH packets without a final answer
+  Stored,
+  DeadLettered,
+  Dropped,
+  NotStored,
+  Takeovers,
+  Wills,
+  WillsDropped,
+  SessionsExpired,
+  Count_,
+};
+
+struct WorkerCounters {
+  metrics::CounterSet<Event> events;
+  session::PacketCounters packets;
+  std::array<metrics::Counter, static_cast<std::size_t>(mqtt::Errc::Count_)> protocol_errors;
+  std::array<metrics::Counter, static_cast<std::size_t>(session::CloseCause::Count_)> closes;
+  std::array<metrics::Counter, 6> connects;  // by return code
+};
+
+/// Writes the sums over all workers into `scrape`.
+void collect(std::span<const WorkerCounters* const> workers, metrics::Scrape& scrape);
+
+}  // namespace mqttproxy::net

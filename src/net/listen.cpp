@@ -1,0 +1,75 @@
+#include "listen.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace mqttproxy::net {
+
+namespace {
+
+constexpr int kBacklog = 4'096;  // the kernel cuts it to net.core.somaxconn
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor& operator=(Descriptor&&) = delete;
+  [[nodiscard]] int get() const noexcept { return fd_; }
+  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+[[noreturn]] void fail(const boost::asio::ip::tcp::endpoint& endpoint, const char* what) {
+  const int error = errno;
+  throw std::system_error(error, std::generic_category(),
+                          std::string(what) + " " + endpoint.address().to_string() + ":" +
+                              std::to_string(endpoint.port()));
+}
+
+Descriptor bind_socket(const boost::asio::ip::tcp::endpoint& endpoint, bool shared) {
+  Descriptor fd(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) fail(endpoint, "socket");
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (shared && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) fail(endpoint, "SO_REUSEPORT");
+  if (::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) fail(endpoint, "listen on");
+  return fd;
+}
+
+}  // namespace
+
+boost::asio::ip::tcp::endpoint local_endpoint(int fd) {
+  boost::asio::ip::tcp::endpoint endpoint;
+  auto size = static_cast<socklen_t>(endpoint.capacity());
+  if (::getsockname(fd, endpoint.data(), &size) != 0) {
+    throw std::system_error(errno, std::generic_category(), "getsockname");
+  }
+  endpoint.resize(size);
+  return endpoint;
+}
+
+std::vector<int> listen_sockets(const config::Endpoint& wanted, unsigned count) {
+  boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::make_address(wanted.host), wanted.port);
+  { endpoint = local_endpoint(bind_socket(endpoint, false).get()); }
+  std::vector<Descriptor> sockets;
+  for (unsigned i = 0; i < count; ++i) {
+    sockets.push_back(bind_socket(endpoint, true));
+    if (::listen(sockets.back().get(), kBacklog) != 0) fail(endpoint, "listen on");
+  }
+  std::vector<int> fds;
+  for (Descriptor& socket : sockets) fds.push_back(socket.release());
+  return fds;
+}
+
+}  // namespace mqttproxy::net

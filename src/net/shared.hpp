@@ -1,0 +1,55 @@
+// What the workers of one server share, and what each holds per MQTTProxy.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "mqttproxy/config/config.hpp"
+#include "mqttproxy/kafka/producer.hpp"
+#include "mqttproxy/pipeline/pipeline.hpp"
+#include "mqttproxy/session/core.hpp"
+#include "mqttproxy/session/session.hpp"
+
+namespace mqttproxy::net {
+
+/// Touched on connect and disconnect only, never per packet.
+struct Shared {
+  explicit Shared(std::size_t proxies) : connected(proxies) {}
+
+  std::uint32_t max_connections = 0;
+  std::atomic<std::uint32_t> connections{0};            // open sockets, all workers
+  std::vector<std::atomic<std::uint32_t>> connected;    // connected clients by proxy
+};
+
+/// One MQTTProxy as one worker sees it.
+struct ProxyRuntime {
+  const config::ProxyConfig* config = nullptr;
+  std::size_t index = 0;
+  session::CoreSettings settings;
+  session::Registry registry;
+  /// By config::RuleType; nullptr: no rule for that packet type.
+  std::array<pipeline::Pipeline*, 5> pipelines{};
+
+  [[nodiscard]] pipeline::Pipeline* pipeline(config::RuleType type) const noexcept {
+    return pipelines[static_cast<std::size_t>(type)];
+  }
+};
+
+/// A PUBLISH whose records are with a producer. Reports find it by the token they carry.
+struct Publication {
+  session::Handle connection;  // invalid for a will
+  session::Handle session;
+  ProxyRuntime* proxy = nullptr;
+  session::AckWindow::Sequence sequence = 0;
+  /// Reports to come, plus one while the pipeline is not finished with it.
+  std::uint32_t outstanding = 1;
+  mqtt::PacketId packet_id = 0;
+  mqtt::Qos qos = mqtt::Qos::AtMostOnce;
+  kafka::Outcome outcome = kafka::Outcome::Stored;  // the worst so far
+  std::int16_t code = 0;                            // of the worst
+};
+
+}  // namespace mqttproxy::net
