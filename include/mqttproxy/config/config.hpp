@@ -46,6 +46,7 @@ struct LimitsConfig {
   std::uint16_t max_topic_levels = 128;
   std::uint16_t max_filters_per_packet = 1'000;
   std::uint32_t ack_window = 1'000;  // unacked uplink messages per connection
+  std::chrono::milliseconds session_expiry{std::chrono::hours(24)};  // of an offline persistent session
   std::chrono::milliseconds drain_timeout{30'000};
 };
 

@@ -1,0 +1,248 @@
+// Socket I/O of a connection. What the protocol asks of its surroundings is in connection_host.cpp.
+#include "connection.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "mqttproxy/util/log.hpp"
+#include "mqttproxy/util/text.hpp"
+#include "worker.hpp"
+
+namespace mqttproxy::net {
+
+using session::CloseCause;
+
+namespace {
+
+/// Unsent bytes beyond which a connection that keeps asking is not read on: its acknowledgements and ping responses
+/// pile up because it does not read them.
+constexpr std::size_t kMaxUnsentBytes = 64 * 1024;
+
+constexpr std::uint8_t bit(Park why) noexcept { return static_cast<std::uint8_t>(why); }
+
+boost::system::error_code last_error() noexcept { return {errno, boost::system::system_category()}; }
+
+bool is_transient(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+}  // namespace
+
+Connection::Connection(Worker& worker, ProxyRuntime& proxy, int fd, std::string address)
+    : worker_(worker),
+      proxy_(proxy),
+      descriptor_(worker.io(), fd),
+      core_(*this, proxy.settings, worker.counters().packets),
+      address_(std::move(address)) {
+  worker_.counters().events[Event::Connections].add();
+}
+
+Connection::~Connection() {
+  worker_.counters().events[Event::Connections].sub();
+  worker_.counters().events[Event::Unacked].sub(core_.unacked());
+  if (parked_ != 0) worker_.counters().events[Event::Parked].sub();
+}
+
+void Connection::start(session::Handle self, std::string_view received) {
+  self_ = self;
+  worker_.set_deadline(self_, Worker::Clock::now() + worker_.limits().connect_timeout);
+  received.empty() ? go_on() : consume(received);
+}
+
+void Connection::on_readable(const boost::system::error_code& error) {
+  read_armed_ = false;
+  if (error) return lost(error);
+  if (worker_.reading_stopped() || parked_ != 0) return;
+  const bool large = stash_.size() > Worker::kMergeBytes;  // then one incomplete packet of known size
+  const std::size_t room = large ? std::min(core_.wanted_bytes() - stash_.size(), Worker::kReadBytes)
+                                 : Worker::kReadBytes;
+  // A small partial packet is put in front of the new bytes, so that packets are parsed in place in one buffer.
+  const std::size_t offset = large ? 0 : stash_.size();
+  char* buffer = worker_.read_buffer();
+  if (offset != 0) std::memcpy(buffer, stash_.data(), offset);
+  const ssize_t received = ::recv(descriptor_.native_handle(), buffer + offset, room, 0);
+  if (received == 0) return lost({});
+  if (received < 0) return is_transient(errno) ? go_on() : lost(last_error());
+  worker_.counters().events[Event::BytesIn].add(static_cast<std::uint64_t>(received));
+  const std::size_t bytes = offset + static_cast<std::size_t>(received);
+  if (!large) return consume({buffer, bytes});
+  stash_.append(buffer, bytes);
+  stash_.size() < core_.wanted_bytes() ? go_on() : consume_stash();
+}
+
+void Connection::consume_stash() {
+  if (stash_.empty()) return go_on();
+  const std::string bytes = std::exchange(stash_, {});
+  partial_ = true;
+  consume(bytes);
+}
+
+void Connection::consume(std::string_view bytes) {
+  std::string& replies = worker_.reply_buffer();
+  replies.clear();
+  const std::uint32_t unacked = core_.unacked();
+  const std::size_t used = core_.feed(bytes, replies);
+  worker_.counters().events[Event::Unacked].add(core_.unacked() - unacked);
+  release_into(replies);
+  const std::string_view rest = bytes.substr(used);
+  // A packet counts as activity when it begins and when it is complete: dripped byte by byte it cannot keep a
+  // connection alive for longer than one keep-alive period. [MQTT-3.1.2-24]
+  if (used != 0 || (!partial_ && !rest.empty())) touch();
+  partial_ = !rest.empty();
+  if (rest.empty()) {
+    std::string().swap(stash_);
+  } else {
+    stash_.assign(rest);
+  }
+  if (core_.waiting() && core_.window_full()) park(Park::Window);
+  send(replies);
+  go_on();
+}
+
+void Connection::release_into(std::string& replies) {
+  const std::uint32_t unacked = core_.unacked();
+  core_.release(replies);
+  worker_.counters().events[Event::Unacked].sub(unacked - core_.unacked());
+}
+
+void Connection::on_settled() {
+  std::string& replies = worker_.reply_buffer();
+  replies.clear();
+  release_into(replies);
+  send(replies);
+  if ((parked_ & bit(Park::Window)) != 0 && core_.window_has_room()) return unpark(Park::Window);
+  go_on();
+}
+
+void Connection::on_room() {
+  if ((parked_ & bit(Park::Producer)) != 0) unpark(Park::Producer);
+}
+
+void Connection::send(std::string_view bytes) {
+  if (bytes.empty() || peer_gone_) return;
+  if (output_.empty()) {
+    const ssize_t sent = ::send(descriptor_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && !is_transient(errno)) {
+      peer_gone_ = true;
+      return;
+    }
+    const std::size_t taken = sent > 0 ? static_cast<std::size_t>(sent) : 0;
+    worker_.counters().events[Event::BytesOut].add(taken);
+    bytes.remove_prefix(taken);
+    if (bytes.empty()) return;
+  }
+  output_.append(bytes);
+  arm_write();
+  if (output_.size() > kMaxUnsentBytes) park(Park::Output);
+}
+
+void Connection::on_writable(const boost::system::error_code& error) {
+  write_armed_ = false;
+  if (error) return lost(error);
+  const std::string bytes = std::exchange(output_, {});
+  send(bytes);
+  if ((parked_ & bit(Park::Output)) != 0 && output_.size() <= kMaxUnsentBytes / 2) return unpark(Park::Output);
+  go_on();
+}
+
+void Connection::park(Park why) {
+  if ((parked_ & bit(why)) != 0) return;
+  auto& events = worker_.counters().events;
+  if (parked_ == 0) events[Event::Parked].add();
+  parked_ |= bit(why);
+  if (why == Park::Producer) events[Event::ParkedProducer].add();
+  if (why == Park::Window) events[Event::ParkedWindow].add();
+  if (why == Park::Output) events[Event::ParkedOutput].add();
+  // What we do not read we cannot blame on the client. Not for Output: that is its own doing.
+  if (why == Park::Producer || why == Park::Window) worker_.set_deadline(self_, Worker::Clock::time_point::max());
+}
+
+void Connection::unpark(Park why) {
+  parked_ = static_cast<std::uint8_t>(parked_ & ~bit(why));
+  if (parked_ != 0) return go_on();
+  worker_.counters().events[Event::Parked].sub();
+  if (core_.state() == session::Core::State::Connected) touch();
+  worker_.reading_stopped() ? go_on() : consume_stash();
+}
+
+void Connection::touch() {
+  if (core_.state() != session::Core::State::Connected || core_.keep_alive() == 0) {
+    // Before CONNECT its own deadline runs on; without a keep-alive there is none.
+    if (core_.state() == session::Core::State::Connected) {
+      worker_.set_deadline(self_, Worker::Clock::time_point::max());
+    }
+    return;
+  }
+  worker_.set_deadline(self_, Worker::Clock::now() + std::chrono::milliseconds(1'500) * core_.keep_alive());
+}
+
+void Connection::go_on() {
+  if (core_.state() == session::Core::State::Closed) return end(core_.close_cause(), core_.close_detail());
+  if (peer_gone_) return end(CloseCause::ConnectionLost, "connection lost while sending");
+  if (move_to_) {
+    worker_.move_home(self_, *move_to_, Arrival{descriptor_.release(), proxy_.index, std::move(address_), std::move(stash_)});
+    return;
+  }
+  if (parked_ == 0 && !worker_.reading_stopped()) arm_read();
+}
+
+void Connection::arm_read() {
+  if (std::exchange(read_armed_, true)) return;
+  descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                         [&worker = worker_, self = self_](const boost::system::error_code& error) {
+                           if (Connection* connection = worker.find(self)) connection->on_readable(error);
+                         });
+}
+
+void Connection::arm_write() {
+  if (std::exchange(write_armed_, true)) return;
+  descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_write,
+                         [&worker = worker_, self = self_](const boost::system::error_code& error) {
+                           if (Connection* connection = worker.find(self)) connection->on_writable(error);
+                         });
+}
+
+void Connection::lost(const boost::system::error_code& error) {
+  end(CloseCause::ConnectionLost, error ? "connection reset" : "closed by peer");
+}
+
+void Connection::end(CloseCause cause, std::string_view detail) {
+  core_.close(cause, detail);
+  WorkerCounters& counters = worker_.counters();
+  counters.closes[static_cast<std::size_t>(core_.close_cause())].add();
+  counters.protocol_errors[static_cast<std::size_t>(core_.close_errc())].add();
+  log_end();
+  if (Publication* waiting = worker_.publications().find(publication_)) {
+    if (--waiting->outstanding == 0) worker_.publications().erase(publication_);
+  }
+  if (core_.was_connected()) {
+    worker_.shared().connected[proxy_.index].fetch_sub(1, std::memory_order_relaxed);
+    proxy_.registry.detach(session_, self_, Worker::Clock::now() + worker_.limits().session_expiry);
+    publish_will();
+    run_disconnect_pipeline();
+  }
+  if (core_.close_cause() == CloseCause::ConnectRefused) {
+    // Bytes left unread would turn close() into a reset that can overtake the CONNACK.
+    ::shutdown(descriptor_.native_handle(), SHUT_WR);
+    (void)::recv(descriptor_.native_handle(), worker_.read_buffer(), Worker::kReadBytes, MSG_DONTWAIT);
+  }
+  worker_.shared().connections.fetch_sub(1, std::memory_order_relaxed);
+  worker_.erase(self_);
+}
+
+void Connection::log_end() const {
+  const std::string id = util::printable(core_.client_id());
+  const std::string_view cause = session::to_string(core_.close_cause());
+  if (core_.was_connected()) {
+    spdlog::info("client disconnected client_id=\"{}\" address={} proxy={} reason={} detail=\"{}\"{}{}", id, address_,
+                 proxy_.config->name, cause, core_.close_detail(), kafka_error_ != 0 ? " kafka_error=" : "",
+                 kafka_error_ != 0 ? kafka::error_name(kafka_error_) : "");
+  } else {
+    spdlog::info("connection closed client_id=\"{}\" address={} proxy={} reason={} detail=\"{}\"", id, address_,
+                 proxy_.config->name, cause, core_.close_detail());
+  }
+}
+
+}  // namespace mqttproxy::net

@@ -1,0 +1,105 @@
+// One TCP connection on its worker: readiness in, session core, bytes out. Everything here runs on the worker's
+// thread. A connection is reached from outside by its Handle only.
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "mqttproxy/pipeline/context.hpp"
+#include "mqttproxy/session/core.hpp"
+#include "shared.hpp"
+
+namespace mqttproxy::net {
+
+class Worker;
+
+/// Why a connection is not read. More than one may hold.
+enum class Park : std::uint8_t {
+  Producer = 1,  // a producer queue is full
+  Window = 2,    // the ack window is full
+  Filter = 4,    // a filter went asynchronous
+  Output = 8,    // the peer does not take our bytes
+};
+
+/// Life: emplace in the worker's slab → start() → events → end() erases it. No event handler holds a pointer to it.
+class Connection final : public session::Host, public pipeline::Suspender {
+ public:
+  Connection(Worker& worker, ProxyRuntime& proxy, int fd, std::string address);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Entry points, each called by the worker once per event. Afterwards the connection may be gone.
+  void start(session::Handle self, std::string_view received);
+  void on_readable(const boost::system::error_code& error);
+  void on_writable(const boost::system::error_code& error);
+  void on_room();
+  void on_filter_result(pipeline::FilterResult result);
+  void on_settled();  // acknowledgements may be due
+  void end(session::CloseCause cause, std::string_view detail);
+
+  [[nodiscard]] session::Core& core() noexcept { return core_; }
+  [[nodiscard]] std::string_view address() const noexcept { return address_; }
+  [[nodiscard]] ProxyRuntime& proxy() noexcept { return proxy_; }
+  /// Kafka's name for the error that will close this connection, for the log.
+  void note_error(std::int16_t code) noexcept { kafka_error_ = code; }
+
+ private:
+  // session::Host
+  session::Step on_connect(const mqtt::Connect& packet, session::ConnectAnswer& answer) override;
+  session::PublishStep on_publish(const mqtt::Publish& packet, session::AckWindow::Sequence sequence) override;
+  session::Step on_subscribe(const mqtt::Subscribe& packet, std::vector<std::uint8_t>& return_codes) override;
+  session::Step on_unsubscribe(const mqtt::Unsubscribe& packet) override;
+  // pipeline::Suspender
+  std::function<void(pipeline::FilterResult)> suspend() override;
+
+  session::Step authorise(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
+  void attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
+  session::PublishStep finish_publish(pipeline::Context& context, session::Handle publication);
+  session::Step run_plain(config::RuleType type, pipeline::Context& context);
+  pipeline::Context& begin(mqtt::PacketType type, std::string_view client_id,
+                           const std::optional<std::string_view>& username);
+  /// Runs the pipeline; true when it finished, else parked with what is needed to run it again.
+  bool run(pipeline::Pipeline& pipeline, pipeline::Context& context);
+
+  void consume(std::string_view bytes);
+  void consume_stash();
+  void release_into(std::string& replies);
+  void send(std::string_view bytes);
+  void park(Park why);
+  void unpark(Park why);
+  void go_on();  // after anything that may have changed: close, move home, or arm what has to be awaited
+  void arm_read();
+  void arm_write();
+  void lost(const boost::system::error_code& error);
+  void publish_will();
+  void run_disconnect_pipeline();
+  void log_end() const;
+  void touch();
+
+  Worker& worker_;
+  ProxyRuntime& proxy_;
+  boost::asio::posix::stream_descriptor descriptor_;
+  session::Core core_;
+  std::string stash_;   // received, not consumed
+  std::string output_;  // to be sent
+  std::string address_;  // of the peer
+  std::unique_ptr<pipeline::Context::Memory> memory_;  // of a run that waits
+  session::Handle self_;
+  session::Handle session_;
+  session::Handle publication_;  // of the PUBLISH that waits
+  std::optional<unsigned> move_to_;
+  std::int16_t kafka_error_ = 0;
+  std::uint16_t waiting_node_ = 0;  // of the pipeline whose filter is pending
+  std::uint8_t parked_ = 0;
+  bool read_armed_ = false;
+  bool write_armed_ = false;
+  bool peer_gone_ = false;
+  bool partial_ = false;  // what is in the stash began in an earlier read
+};
+
+}  // namespace mqttproxy::net

@@ -1,0 +1,190 @@
+// What the session core asks of its surroundings: pipelines, sessions, the will.
+#include <utility>
+
+#include "connection.hpp"
+#include "mqttproxy/util/log.hpp"
+#include "mqttproxy/util/text.hpp"
+#include "worker.hpp"
+
+namespace mqttproxy::net {
+
+using config::RuleType;
+using mqtt::ConnectReturnCode;
+using pipeline::Action;
+using session::CloseCause;
+using session::PublishStep;
+using session::Step;
+
+pipeline::Context& Connection::begin(mqtt::PacketType type, std::string_view client_id,
+                                     const std::optional<std::string_view>& username) {
+  pipeline::Context& context = worker_.context();
+  context.begin(type, {client_id, username, address_, proxy_.config->name});
+  context.suspender = this;
+  if (memory_) {
+    context.memory = std::move(*memory_);
+    memory_.reset();
+  }
+  return context;
+}
+
+bool Connection::run(pipeline::Pipeline& pipeline, pipeline::Context& context) {
+  const pipeline::RunState state = pipeline.run(context);
+  if (state == pipeline::RunState::Finished) return true;
+  memory_ = std::make_unique<pipeline::Context::Memory>(std::move(context.memory));
+  if (state == pipeline::RunState::Blocked) {
+    park(Park::Producer);
+    worker_.wait_for_room(self_);
+  } else {
+    waiting_node_ = pipeline.stopped_at();
+    park(Park::Filter);
+  }
+  return false;
+}
+
+std::function<void(pipeline::FilterResult)> Connection::suspend() {
+  return [&worker = worker_, self = self_](pipeline::FilterResult result) { worker.post_filter_result(self, result); };
+}
+
+void Connection::on_filter_result(pipeline::FilterResult result) {
+  if (!memory_) return;
+  pipeline::Pipeline::remember(*memory_, waiting_node_, result);
+  unpark(Park::Filter);
+}
+
+Step Connection::on_connect(const mqtt::Connect& packet, session::ConnectAnswer& answer) {
+  if (packet.client_id.empty() && core_.client_id().empty()) core_.set_client_id(worker_.generate_client_id());
+  const std::string_view client_id = packet.client_id.empty() ? std::string_view(core_.client_id()) : packet.client_id;
+  if (const unsigned home = worker_.home_of(client_id); home != worker_.index()) {
+    move_to_ = home;
+    return Step::Wait;
+  }
+  const Step step = authorise(packet, client_id, answer);
+  if (step == Step::Done) attach(packet, client_id, answer);
+  if (step == Step::Close && core_.client_id().empty()) core_.set_client_id(std::string(client_id));  // for the log
+  if (step != Step::Wait) worker_.counters().connects[static_cast<std::size_t>(answer.return_code)].add();
+  return step;
+}
+
+Step Connection::authorise(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer) {
+  const std::uint32_t limit = proxy_.config->max_allowed_connection;
+  if (limit != 0 && worker_.shared().connected[proxy_.index].load(std::memory_order_relaxed) >= limit &&
+      !proxy_.registry.connected(client_id)) {
+    answer.return_code = ConnectReturnCode::ServerUnavailable;
+    return Step::Close;
+  }
+  answer.return_code = ConnectReturnCode::Accepted;
+  pipeline::Pipeline* pipeline = proxy_.pipeline(RuleType::Connect);
+  if (pipeline == nullptr) return Step::Done;  // no rule: everybody is let in, and check warned of it
+  pipeline::Context& context = begin(mqtt::PacketType::Connect, client_id, packet.username);
+  context.connect = &packet;
+  if (!run(*pipeline, context)) return Step::Wait;
+  switch (context.action()) {
+    case Action::None:
+    case Action::Drop: return Step::Done;
+    case Action::Refuse: answer.return_code = context.return_code(); break;
+    case Action::Disconnect: answer.return_code = ConnectReturnCode::NotAuthorized; break;
+  }
+  if (proxy_.config->easegress_connect_refusal) answer.return_code = ConnectReturnCode::NotAuthorized;
+  return Step::Close;
+}
+
+void Connection::attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer) {
+  const session::Registry::Attached attached = proxy_.registry.attach(client_id, packet.clean_session, self_);
+  worker_.shared().connected[proxy_.index].fetch_add(1, std::memory_order_relaxed);
+  session_ = attached.session;
+  answer.session = proxy_.registry.find(session_);
+  answer.session_present = attached.session_present;
+  spdlog::info("client connected client_id=\"{}\" address={} proxy={} clean_session={} keep_alive={}",
+               util::printable(client_id), address_, proxy_.config->name, packet.clean_session, packet.keep_alive);
+  if (Connection* displaced = worker_.find(attached.displaced)) {  // [MQTT-3.1.4-2]
+    worker_.counters().events[Event::Takeovers].add();
+    displaced->end(CloseCause::Takeover, "taken over by a new connection");
+  }
+}
+
+PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWindow::Sequence sequence) {
+  Publication* publication = worker_.publications().find(publication_);  // of a run that is repeated
+  if (publication == nullptr) {
+    publication_ = worker_.publications().emplace(
+        Publication{self_, session_, &proxy_, sequence, 1, packet.packet_id, packet.qos, kafka::Outcome::Stored, 0});
+    publication = worker_.publications().find(publication_);
+  }
+  pipeline::Context& context = begin(mqtt::PacketType::Publish, core_.client_id(), core_.username());
+  context.publish = &packet;
+  context.token = worker_.token(publication_);
+  const std::uint32_t before = context.memory.records;
+  const bool finished = run(*proxy_.pipeline(RuleType::Publish), context);
+  publication->outstanding += context.records - before;
+  if (!finished) return PublishStep::Wait;
+  return finish_publish(context, std::exchange(publication_, {}));
+}
+
+PublishStep Connection::finish_publish(pipeline::Context& context, session::Handle handle) {
+  Publication& publication = *worker_.publications().find(handle);
+  const bool all_reported = --publication.outstanding == 0;
+  if (context.action() == Action::Disconnect || context.action() == Action::Refuse) {
+    if (all_reported) worker_.publications().erase(handle);
+    core_.close(CloseCause::Pipeline, context.reason());
+    return PublishStep::Close;
+  }
+  if (!all_reported) return PublishStep::Accepted;
+  const bool had_records = context.records != 0;  // a repeated run whose reports have all come meanwhile
+  const bool stored = publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;
+  if (had_records) worker_.note_outcome(publication);
+  worker_.publications().erase(handle);
+  if (had_records && stored) return PublishStep::Acknowledge;
+  if (!had_records && context.action() == Action::Drop) {
+    worker_.counters().events[Event::Dropped].add();
+    return PublishStep::Acknowledge;
+  }
+  if (had_records) {
+    core_.close(CloseCause::NotStored, "record not stored");
+  } else {
+    core_.close(CloseCause::Pipeline, "the Publish pipeline ended without a stored record");
+  }
+  return PublishStep::Close;
+}
+
+Step Connection::run_plain(RuleType type, pipeline::Context& context) {
+  if (!run(*proxy_.pipeline(type), context)) return Step::Wait;
+  if (context.action() != Action::Disconnect && context.action() != Action::Refuse) return Step::Done;
+  core_.close(CloseCause::Pipeline, context.reason());
+  return Step::Close;
+}
+
+Step Connection::on_subscribe(const mqtt::Subscribe& packet, std::vector<std::uint8_t>& return_codes) {
+  // No messages go to devices in this version: every filter is refused, and the client knows. [MQTT-3.9.3-2]
+  constexpr std::uint8_t kFailure = 0x80;
+  return_codes.assign(packet.requests.size(), kFailure);
+  if (proxy_.pipeline(RuleType::Subscribe) == nullptr) return Step::Done;
+  pipeline::Context& context = begin(mqtt::PacketType::Subscribe, core_.client_id(), core_.username());
+  context.subscribe = &packet;
+  return run_plain(RuleType::Subscribe, context);
+}
+
+Step Connection::on_unsubscribe(const mqtt::Unsubscribe& packet) {
+  if (proxy_.pipeline(RuleType::Unsubscribe) == nullptr) return Step::Done;
+  pipeline::Context& context = begin(mqtt::PacketType::Unsubscribe, core_.client_id(), core_.username());
+  context.unsubscribe = &packet;
+  return run_plain(RuleType::Unsubscribe, context);
+}
+
+void Connection::publish_will() {
+  auto message = core_.take_will();
+  // [MQTT-3.1.2-8] on every end but DISCONNECT; not when the daemon stops: the device is not to blame
+  if (!message || core_.close_cause() == CloseCause::Shutdown) return;
+  Will will{&proxy_, core_.client_id(), {}, address_, std::move(*message), {}, {}};
+  if (core_.username()) will.username = std::string(*core_.username());
+  worker_.wills().publish(std::move(will));
+}
+
+void Connection::run_disconnect_pipeline() {
+  pipeline::Pipeline* pipeline = proxy_.pipeline(RuleType::Disconnect);
+  if (pipeline == nullptr) return;
+  memory_.reset();
+  pipeline::Context& context = begin(mqtt::PacketType::Disconnect, core_.client_id(), core_.username());
+  context.suspender = nullptr;  // nobody is left to wait
+  (void)pipeline->run(context);
+}
+
+}  // namespace mqttproxy::net

@@ -1,0 +1,88 @@
+#include "mqttproxy/net/server.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "counters.hpp"
+#include "listen.hpp"
+#include "mqttproxy/util/log.hpp"
+#include "shared.hpp"
+#include "worker.hpp"
+
+namespace mqttproxy::net {
+
+namespace {
+
+/// Descriptors that are not device connections: Kafka brokers, the API, logs, libraries.
+constexpr std::uint64_t kReservedDescriptors = 256;
+
+std::uint32_t connection_ceiling(std::uint32_t configured, std::uint64_t descriptor_limit) {
+  const std::uint64_t possible =
+      descriptor_limit > 2 * kReservedDescriptors ? descriptor_limit - kReservedDescriptors : descriptor_limit / 2;
+  const auto ceiling = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(possible, std::numeric_limits<std::uint32_t>::max() / 2));
+  if (configured > ceiling) {
+    spdlog::warn("limits.maxConnections={} is above what the descriptor limit allows: {}", configured, ceiling);
+  }
+  return configured == 0 ? ceiling : std::min(configured, ceiling);
+}
+
+unsigned worker_count(std::uint32_t configured) {
+  return configured != 0 ? configured : std::clamp(std::thread::hardware_concurrency(), 1U, 256U);
+}
+
+}  // namespace
+
+Server::Server(const config::Config& config, std::uint64_t descriptor_limit, metrics::Registry& metrics)
+    : config_(config), shared_(std::make_unique<Shared>(config.proxies.size())) {
+  shared_->max_connections = connection_ceiling(config.node.limits.max_connections, descriptor_limit);
+  const unsigned count = worker_count(config.node.threads);
+  std::vector<Worker*> peers;
+  for (unsigned i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, config, *shared_));
+    peers.push_back(workers_.back().get());
+  }
+  for (const auto& worker : workers_) worker->set_peers(peers);
+  metrics_ = metrics.add([this](metrics::Scrape& scrape) { collect(scrape); });
+}
+
+Server::~Server() = default;
+
+std::vector<kafka::ReportSink*> Server::lanes() const {
+  std::vector<kafka::ReportSink*> lanes;
+  for (const auto& worker : workers_) lanes.push_back(worker.get());
+  return lanes;
+}
+
+void Server::start(const BuildPipelines& build) {
+  for (const auto& worker : workers_) worker->set_pipelines(build());
+  for (std::size_t i = 0; i < config_.proxies.size(); ++i) {
+    const config::ProxyConfig& proxy = config_.proxies[i];
+    const std::vector<int> sockets = listen_sockets(proxy.listen, workers());
+    for (unsigned w = 0; w < workers(); ++w) workers_[w]->add_listener(i, sockets[w]);
+    const auto endpoint = local_endpoint(sockets.front());
+    spdlog::info("listening proxy={} address={}:{}", proxy.name, endpoint.address().to_string(), endpoint.port());
+  }
+  for (const auto& worker : workers_) worker->start();
+}
+
+void Server::stop_reading() {
+  for (const auto& worker : workers_) worker->post_stop_reading();
+}
+
+void Server::close_all() {
+  for (const auto& worker : workers_) worker->post_close_all();
+  for (const auto& worker : workers_) worker->join();
+}
+
+std::uint32_t Server::max_connections() const noexcept { return shared_->max_connections; }
+
+void Server::collect(metrics::Scrape& scrape) const {
+  std::vector<const WorkerCounters*> counters;
+  for (const auto& worker : workers_) counters.push_back(&std::as_const(*worker).counters());
+  net::collect(counters, scrape);
+  scrape.gauge("mqttproxy_connections_limit", "Connections this node takes at most.", shared_->max_connections);
+  scrape.gauge("mqttproxy_workers", "Worker threads.", workers());
+}
+
+}  // namespace mqttproxy::net

@@ -1,0 +1,322 @@
+#include "worker.hpp"
+
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/container_hash/hash.hpp>
+#include <cerrno>
+#include <utility>
+
+#include "mqttproxy/util/log.hpp"
+
+namespace mqttproxy::net {
+
+using session::CloseCause;
+using session::Handle;
+
+namespace {
+
+/// Keep-alive closes between 1.5 and 2 periods: a quarter of the smallest period keeps that for one second too.
+constexpr auto kSweepInterval = std::chrono::milliseconds(250);
+constexpr auto kSessionSweepInterval = std::chrono::seconds(30);
+constexpr std::size_t kAcceptBatch = 64;
+constexpr std::size_t kCloseBatch = 1'000;
+
+constexpr std::uint32_t kTokenSlots = 1U << 24U;
+
+std::string format(const boost::asio::ip::tcp::endpoint& endpoint) {
+  const std::string host = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
+}
+
+/// A token is lane (8 bits) · slot of the publication (24) · generation (32).
+Handle publication_of(std::uint64_t token) noexcept {
+  return {static_cast<std::uint32_t>(token >> 32U) & (kTokenSlots - 1), static_cast<std::uint32_t>(token)};
+}
+
+}  // namespace
+
+Worker::Worker(unsigned index, const config::Config& config, Shared& shared)
+    : index_(index),
+      config_(config),
+      shared_(shared),
+      io_(1),
+      work_(boost::asio::make_work_guard(io_)),
+      sweep_timer_(io_),
+      wills_(*this),
+      read_buffer_(std::make_unique<char[]>(kReadBytes + kMergeBytes)),
+      random_(std::random_device{}()) {
+  for (std::size_t i = 0; i < config.proxies.size(); ++i) {
+    ProxyRuntime& proxy = proxies_.emplace_back();
+    const config::LimitsConfig& limits = config.node.limits;
+    proxy.config = &config.proxies[i];
+    proxy.index = i;
+    proxy.settings.limits = {limits.max_packet_bytes, limits.max_client_id_bytes, limits.max_topic_bytes,
+                             limits.max_topic_levels, limits.max_filters_per_packet};
+    proxy.settings.ack_window = limits.ack_window;
+  }
+}
+
+Worker::~Worker() = default;
+
+void Worker::set_pipelines(std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines) {
+  pipelines_ = std::move(pipelines);
+  for (ProxyRuntime& proxy : proxies_) {
+    for (std::size_t type = 0; type < proxy.pipelines.size(); ++type) {
+      if (const auto& index = proxy.config->pipelines[type]) proxy.pipelines[type] = pipelines_[*index].get();
+    }
+  }
+}
+
+void Worker::add_listener(std::size_t proxy, int fd) {
+  listeners_.push_back({boost::asio::posix::stream_descriptor(io_, fd), proxy, false});
+}
+
+void Worker::start() {
+  for (Listener& listener : listeners_) await_connections(listener);
+  schedule_sweep();
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
+    io_.run();
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+std::uint64_t Worker::token(Handle publication) const noexcept {
+  return std::uint64_t{index_} << kafka::kLaneShift | std::uint64_t{publication.slot} << 32U | publication.generation;
+}
+
+unsigned Worker::home_of(std::string_view client_id) const noexcept {
+  if (peers_.size() <= 1) return index_;
+  return static_cast<unsigned>(boost::hash_range(client_id.begin(), client_id.end()) % peers_.size());
+}
+
+std::string Worker::generate_client_id() {
+  static constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
+  std::string id;
+  do {
+    id = "auto-";
+    for (int i = 0; i < 18; ++i) id += kAlphabet[random_() % kAlphabet.size()];
+  } while (home_of(id) != index_);
+  return id;
+}
+
+Connection* Worker::find(Handle connection) noexcept {
+  Cell* cell = connections_.find(connection);
+  return cell == nullptr ? nullptr : cell->connection.get();
+}
+
+void Worker::set_deadline(Handle connection, Clock::time_point deadline) noexcept {
+  if (Cell* cell = connections_.find(connection)) cell->deadline = deadline;
+}
+
+void Worker::erase(Handle connection) {
+  Cell* cell = connections_.find(connection);
+  if (cell == nullptr) return;
+  // Out of the slab before it dies: what its destructor cancels finds nobody.
+  const std::unique_ptr<Connection> dying = std::move(cell->connection);
+  connections_.erase(connection);
+}
+
+// ---- accepting -----------------------------------------------------------------------------------------------------
+
+void Worker::await_connections(Listener& listener) {
+  listener.socket.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                             [this, &listener](const boost::system::error_code& error) {
+                               if (!error && !reading_stopped_) accept_batch(listener);
+                             });
+}
+
+void Worker::accept_batch(Listener& listener) {
+  for (std::size_t i = 0; i < kAcceptBatch; ++i) {
+    boost::asio::ip::tcp::endpoint peer;
+    auto size = static_cast<socklen_t>(peer.capacity());
+    const int fd = ::accept4(listener.socket.native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      counters_.events[Event::AcceptFailed].add();
+      listener.paused = true;  // out of descriptors or memory: a busy loop would make it worse
+      return;
+    }
+    peer.resize(size);
+    if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >= shared_.max_connections) {
+      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+      counters_.events[Event::AcceptRefused].add();
+      ::close(fd);
+      continue;
+    }
+    counters_.events[Event::Accepted].add();
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    adopt({fd, listener.proxy, format(peer), {}});
+  }
+  await_connections(listener);
+}
+
+void Worker::adopt(Arrival arrival) {
+  if (reading_stopped_) {
+    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+    ::close(arrival.fd);
+    return;
+  }
+  const Handle handle = connections_.emplace();
+  auto connection =
+      std::make_unique<Connection>(*this, proxies_[arrival.proxy], arrival.fd, std::move(arrival.address));
+  Connection& started = *connection;
+  connections_.find(handle)->connection = std::move(connection);
+  started.start(handle, arrival.received);
+}
+
+void Worker::move_home(Handle connection, unsigned home, Arrival arrival) {
+  counters_.events[Event::MovedHome].add();
+  erase(connection);
+  peers_[home]->post_arrival(std::move(arrival));
+}
+
+// ---- what other threads post ---------------------------------------------------------------------------------------
+
+void Worker::on_reports(std::vector<kafka::Report> reports) {
+  boost::asio::post(io_, [this, batch = std::move(reports)] { settle(batch); });
+}
+
+void Worker::on_room() {
+  boost::asio::post(io_, [this] { resume_waiting(); });
+}
+
+void Worker::post_arrival(Arrival arrival) {
+  boost::asio::post(io_, [this, moved = std::move(arrival)]() mutable { adopt(std::move(moved)); });
+}
+
+void Worker::post_filter_result(Handle connection, pipeline::FilterResult result) {
+  boost::asio::post(io_, [this, connection, result] {
+    if (Connection* waiting = find(connection)) waiting->on_filter_result(result);
+  });
+}
+
+void Worker::post_stop_reading() {
+  boost::asio::post(io_, [this] {
+    reading_stopped_ = true;
+    listeners_.clear();
+    connections_.for_each([](Handle, Cell& cell) {
+      if (!cell.connection->core().was_connected()) cell.connection->end(CloseCause::Shutdown, "the daemon stops");
+    });
+  });
+}
+
+void Worker::post_close_all() {
+  boost::asio::post(io_, [this] { close_batch(); });
+}
+
+void Worker::close_batch() {
+  std::size_t closed = 0;
+  connections_.for_each([&](Handle, Cell& cell) {
+    if (closed == kCloseBatch) return;
+    ++closed;
+    cell.connection->end(CloseCause::Shutdown, "the daemon stops");
+  });
+  if (closed == kCloseBatch) {
+    post_close_all();
+  } else {
+    io_.stop();
+  }
+}
+
+// ---- delivery reports ----------------------------------------------------------------------------------------------
+
+void Worker::settle(const std::vector<kafka::Report>& reports) {
+  for (const kafka::Report& report : reports) {
+    const Handle handle = publication_of(report.token);
+    Publication* publication = publications_.find(handle);
+    if (publication == nullptr) continue;
+    if (report.outcome > publication->outcome) {
+      publication->outcome = report.outcome;
+      publication->code = report.code;
+    }
+    if (--publication->outstanding == 0) settle_publication(handle, *publication);
+  }
+  // One write per connection and batch, whatever the number of acknowledgements.
+  for (const Handle handle : settled_) {
+    if (Connection* connection = find(handle)) connection->on_settled();
+  }
+  settled_.clear();
+}
+
+void Worker::settle_publication(Handle handle, Publication& publication) {
+  const bool stored =
+      publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;
+  note_outcome(publication);
+  if (Connection* connection = find(publication.connection)) {
+    session::Core& core = connection->core();
+    stored ? core.complete(publication.sequence) : core.fail(publication.sequence);
+    if (!stored) connection->note_error(publication.code);
+    if (settled_.empty() || settled_.back() != publication.connection) settled_.push_back(publication.connection);
+  }
+  if (publication.qos == mqtt::Qos::ExactlyOnce) {
+    // The exchange belongs to the session: its client may have come back on another connection meanwhile.
+    session::Session* owner = publication.proxy->registry.find(publication.session);
+    if (owner != nullptr && owner->unreleased.settle(publication.packet_id, stored)) {
+      if (Connection* now = find(owner->connection)) {
+        now->core().settle_packet_id(publication.packet_id, stored);
+        settled_.push_back(owner->connection);
+      }
+    }
+  }
+  publications_.erase(handle);
+}
+
+void Worker::note_outcome(const Publication& publication) noexcept {
+  switch (publication.outcome) {
+    case kafka::Outcome::Stored: counters_.events[Event::Stored].add(); break;
+    case kafka::Outcome::DeadLettered: counters_.events[Event::DeadLettered].add(); break;
+    case kafka::Outcome::Refused:
+    case kafka::Outcome::Unknown: counters_.events[Event::NotStored].add(); break;
+  }
+}
+
+void Worker::resume_waiting() {
+  wills_.retry();
+  const std::vector<Handle> waiting = std::exchange(waiting_for_room_, {});
+  for (const Handle handle : waiting) {
+    if (Connection* connection = find(handle)) connection->on_room();
+  }
+}
+
+// ---- time ----------------------------------------------------------------------------------------------------------
+
+void Worker::schedule_sweep() {
+  sweep_timer_.expires_after(kSweepInterval);
+  sweep_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    sweep();
+    schedule_sweep();
+  });
+}
+
+void Worker::sweep() {
+  const Clock::time_point now = Clock::now();
+  connections_.for_each([now](Handle, Cell& cell) {
+    if (now < cell.deadline) return;
+    if (cell.connection->core().was_connected()) {
+      cell.connection->end(CloseCause::KeepAlive, "no Control Packet within 1.5 times the keep-alive");
+    } else {
+      cell.connection->end(CloseCause::ConnectTimeout, "no CONNECT in time");
+    }
+  });
+  if (now >= next_session_sweep_) {
+    next_session_sweep_ = now + kSessionSweepInterval;
+    for (ProxyRuntime& proxy : proxies_) counters_.events[Event::SessionsExpired].add(proxy.registry.expire(now));
+  }
+  for (Listener& listener : listeners_) {
+    if (std::exchange(listener.paused, false)) await_connections(listener);
+  }
+}
+
+}  // namespace mqttproxy::net

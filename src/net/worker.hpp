@@ -1,0 +1,132 @@
+// One thread, one io_context, its own listening sockets, connections, sessions and pipelines. Nothing on the packet
+// path takes a lock; other threads only post.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "connection.hpp"
+#include "counters.hpp"
+#include "mqttproxy/kafka/producer.hpp"
+#include "mqttproxy/pipeline/pipeline.hpp"
+#include "mqttproxy/session/slab.hpp"
+#include "shared.hpp"
+#include "wills.hpp"
+
+namespace mqttproxy::net {
+
+/// A connection on its way to its home worker, with every byte read so far.
+struct Arrival {
+  int fd = -1;
+  std::size_t proxy = 0;
+  std::string address;  // of the peer, "192.0.2.1:50123"
+  std::string received;
+};
+
+class Worker final : public kafka::ReportSink {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Worker(unsigned index, const config::Config& config, Shared& shared);
+  ~Worker() override;
+
+  // From any thread.
+  void on_reports(std::vector<kafka::Report> reports) override;
+  void on_room() override;
+  void post_arrival(Arrival arrival);
+  void post_filter_result(session::Handle connection, pipeline::FilterResult result);
+  void post_stop_reading();
+  /// Closes everything in batches, then lets run() return.
+  void post_close_all();
+
+  // From main, before start().
+  void set_peers(std::vector<Worker*> peers) { peers_ = std::move(peers); }
+  void set_pipelines(std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines);
+  void add_listener(std::size_t proxy, int fd);
+  void start();
+  void join();
+  [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
+
+  // For connections: this worker's thread.
+  [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
+  [[nodiscard]] WorkerCounters& counters() noexcept { return counters_; }
+  [[nodiscard]] Shared& shared() noexcept { return shared_; }
+  [[nodiscard]] pipeline::Context& context() noexcept { return context_; }
+  [[nodiscard]] session::Slab<Publication>& publications() noexcept { return publications_; }
+  [[nodiscard]] std::uint64_t token(session::Handle publication) const noexcept;
+  [[nodiscard]] unsigned home_of(std::string_view client_id) const noexcept;
+  [[nodiscard]] unsigned index() const noexcept { return index_; }
+  [[nodiscard]] const config::LimitsConfig& limits() const noexcept { return config_.node.limits; }
+  [[nodiscard]] bool reading_stopped() const noexcept { return reading_stopped_; }
+  /// A client id nobody else has, whose home is this worker [MQTT-3.1.3-6].
+  [[nodiscard]] std::string generate_client_id();
+  [[nodiscard]] Connection* find(session::Handle connection) noexcept;
+  void set_deadline(session::Handle connection, Clock::time_point deadline) noexcept;
+  void erase(session::Handle connection);
+  void wait_for_room(session::Handle connection) { waiting_for_room_.push_back(connection); }
+  void move_home(session::Handle connection, unsigned home, Arrival arrival);
+  void note_outcome(const Publication& publication) noexcept;
+  [[nodiscard]] Wills& wills() noexcept { return wills_; }
+
+  /// Two buffers every connection of this worker shares while one of its handlers runs.
+  static constexpr std::size_t kReadBytes = 64 * 1024;
+  static constexpr std::size_t kMergeBytes = 4 * 1024;  // a partial packet up to this is put in front of a read
+  [[nodiscard]] char* read_buffer() noexcept { return read_buffer_.get(); }
+  [[nodiscard]] std::string& reply_buffer() noexcept { return reply_buffer_; }
+
+ private:
+  struct Cell {
+    std::unique_ptr<Connection> connection;
+    Clock::time_point deadline = Clock::time_point::max();
+  };
+  struct Listener {
+    boost::asio::posix::stream_descriptor socket;
+    std::size_t proxy;
+    bool paused = false;  // accept failed; the next sweep tries again
+  };
+
+  void await_connections(Listener& listener);
+  void accept_batch(Listener& listener);
+  void adopt(Arrival arrival);
+  void settle(const std::vector<kafka::Report>& reports);
+  void settle_publication(session::Handle handle, Publication& publication);
+  void resume_waiting();
+  void schedule_sweep();
+  void sweep();
+  void close_batch();
+
+  const unsigned index_;
+  const config::Config& config_;
+  Shared& shared_;
+  WorkerCounters counters_;
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  boost::asio::steady_timer sweep_timer_;
+  std::vector<Worker*> peers_;
+  std::deque<Listener> listeners_;
+  std::deque<ProxyRuntime> proxies_;
+  std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines_;
+  pipeline::Context context_;
+  session::Slab<Cell> connections_;
+  session::Slab<Publication> publications_;
+  std::vector<session::Handle> waiting_for_room_;
+  std::vector<session::Handle> settled_;  // connections with due acknowledgements, during one batch of reports
+  Wills wills_;
+  std::unique_ptr<char[]> read_buffer_;
+  std::string reply_buffer_;
+  std::mt19937_64 random_;
+  Clock::time_point next_session_sweep_{};
+  bool reading_stopped_ = false;
+  std::thread thread_;
+};
+
+}  // namespace mqttproxy::net
