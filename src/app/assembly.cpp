@@ -1,0 +1,74 @@
+#include "assembly.hpp"
+
+#include <algorithm>
+#include <iostream>
+
+#include "mqttproxy/filters/register.hpp"
+
+namespace mqttproxy::app {
+
+namespace {
+
+/// Takes nothing: stands where a producer would while a configuration is only checked.
+class NoSink final : public kafka::RecordSink {
+ public:
+  kafka::Topic* open_topic(std::string_view, kafka::TopicError&) override { return nullptr; }
+  kafka::ProduceResult produce(const kafka::Record&) noexcept override { return kafka::ProduceResult::Failed; }
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(const config::Config& config,
+                                                                 const SinkFor& sink_for) {
+  pipeline::FilterRegistry registry;
+  filters::register_all(registry, {sink_for});
+  std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines;
+  for (const config::PipelineConfig& pipeline : config.pipelines) {
+    pipelines.push_back(pipeline::build(pipeline, registry));
+  }
+  return pipelines;
+}
+
+std::optional<config::Config> load_and_validate(const std::string& file) {
+  const auto diagnostics = std::make_shared<config::Diagnostics>(file);
+  std::optional<config::Config> config = config::load(file, diagnostics);
+  // Filters are checked even when other parts are wrong, as far as they could be read.
+  if (config) {
+    NoSink sink;
+    (void)build_pipelines(*config, [&sink](const kafka::ProducerOptions&) -> kafka::RecordSink& { return sink; });
+  }
+  std::cerr << diagnostics->format_warnings();
+  if (!diagnostics->ok()) {
+    std::cerr << diagnostics->format_errors();
+    return std::nullopt;
+  }
+  return config;
+}
+
+kafka::RecordSink& ProducerPool::get(const kafka::ProducerOptions& options) {
+  const auto it = std::ranges::find(entries_, options, &Entry::options);
+  if (it != entries_.end()) return *it->producer;
+  entries_.push_back({options, kafka::Producer::create(options, lanes_, metrics_)});
+  return *entries_.back().producer;
+}
+
+std::vector<std::string> ProducerPool::reasons_not_ready() const {
+  std::vector<std::string> reasons;
+  for (const Entry& entry : entries_) {
+    if (kafka::Health health = entry.producer->health(); !health.ready) reasons.push_back(std::move(health.reason));
+  }
+  return reasons;
+}
+
+std::size_t ProducerPool::drain(std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  std::size_t given_up = 0;
+  for (const Entry& entry : entries_) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    given_up += entry.producer->drain(
+        std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds(0)));
+  }
+  return given_up;
+}
+
+}  // namespace mqttproxy::app

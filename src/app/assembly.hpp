@@ -1,0 +1,48 @@
+// From configuration to pipelines and producers: what daemon, check and explain have in common.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mqttproxy/config/config.hpp"
+#include "mqttproxy/kafka/producer.hpp"
+#include "mqttproxy/metrics/metrics.hpp"
+#include "mqttproxy/pipeline/pipeline.hpp"
+
+namespace mqttproxy::app {
+
+/// Reads and validates everything, filters included. nullopt: the errors are printed to stderr, exit with kExitUsage.
+/// Warnings are printed either way.
+[[nodiscard]] std::optional<config::Config> load_and_validate(const std::string& file);
+
+using SinkFor = std::function<kafka::RecordSink&(const kafka::ProducerOptions&)>;
+
+/// All pipelines of the configuration, by index; a nullptr for each that is wrong (see the diagnostics).
+[[nodiscard]] std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(const config::Config& config,
+                                                                               const SinkFor& sink_for);
+
+/// One producer per distinct set of options, shared by all workers.
+class ProducerPool {
+ public:
+  ProducerPool(std::vector<kafka::ReportSink*> lanes, metrics::Registry& metrics)
+      : lanes_(std::move(lanes)), metrics_(metrics) {}
+
+  [[nodiscard]] kafka::RecordSink& get(const kafka::ProducerOptions& options);
+  /// Why producers are not ready; empty when all are. Any thread, once the pipelines are built.
+  [[nodiscard]] std::vector<std::string> reasons_not_ready() const;
+  /// Drains all, at most `timeout` together; returns how many records were given up.
+  [[nodiscard]] std::size_t drain(std::chrono::milliseconds timeout);
+
+ private:
+  struct Entry {
+    kafka::ProducerOptions options;
+    std::unique_ptr<kafka::Producer> producer;
+  };
+  std::vector<kafka::ReportSink*> lanes_;
+  metrics::Registry& metrics_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace mqttproxy::app

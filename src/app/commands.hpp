@@ -1,0 +1,15 @@
+// The commands behind the command line. Each returns the exit code.
+#pragma once
+
+#include "options.hpp"
+
+namespace mqttproxy::app {
+
+/// Runs until SIGTERM or SIGINT.
+[[nodiscard]] int run_daemon(const RunOptions& options);
+/// Everything a start would refuse, without starting anything. Errors and warnings to stderr.
+[[nodiscard]] int check(const CheckOptions& options);
+/// What a PUBLISH would become, through the same pipelines the daemon runs.
+[[nodiscard]] int explain(const ExplainOptions& options);
+
+}  // namespace mqttproxy::app

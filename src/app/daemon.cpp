@@ -1,0 +1,145 @@
+// Wiring and the life of the process: start, signals, drain.
+#include <sys/resource.h>
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <chrono>
+#include <csignal>
+#include <functional>
+
+#include "assembly.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "mqttproxy/http/api_server.hpp"
+#include "mqttproxy/net/server.hpp"
+#include "mqttproxy/util/log.hpp"
+
+namespace mqttproxy::app {
+
+namespace {
+
+/// Raises the soft limit on open files to the hard one; returns it.
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1'024;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  (void)::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+void ignore_sigpipe() {
+  struct sigaction action {};
+  action.sa_handler = SIG_IGN;
+  (void)::sigaction(SIGPIPE, &action, nullptr);
+}
+
+void start_logging(const config::LogConfig& config) {
+  util::init_logging(spdlog::level::from_str(config.level == "warning" ? "warn" : config.level),
+                     config.format == "json" ? util::LogFormat::Json : util::LogFormat::Text);
+}
+
+class Daemon {
+ public:
+  explicit Daemon(const config::Config& config)
+      : config_(config),
+        signals_(io_, SIGTERM, SIGINT, SIGHUP),
+        server_(config, raise_descriptor_limit(), metrics_),
+        producers_(server_.lanes(), metrics_),
+        api_(config.node.api, metrics_, [this] { return reasons_not_ready(); }) {}
+
+  void start() {
+    started_ = std::chrono::system_clock::now();
+    info_ = metrics_.add([this](metrics::Scrape& scrape) { collect(scrape); });
+    server_.start([this] {
+      return build_pipelines(config_, [this](const kafka::ProducerOptions& options) -> kafka::RecordSink& {
+        return producers_.get(options);
+      });
+    });
+    api_.start();  // after the pipelines: readiness looks at the producers they made
+    spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_.node.name,
+                 server_.workers(), server_.max_connections());
+  }
+
+  /// Returns when SIGTERM or SIGINT has come.
+  void wait() {
+    await_signal();
+    io_.run();
+  }
+
+  /// Accepts and reads no more, lets Kafka answer, sends the last acknowledgements, closes.
+  [[nodiscard]] int drain() {
+    draining_.store(true);
+    const auto timeout = config_.node.limits.drain_timeout;
+    spdlog::info("draining timeout_ms={}", timeout.count());
+    server_.stop_reading();
+    const std::size_t given_up = producers_.drain(timeout);
+    server_.close_all();
+    api_.stop();
+    if (given_up != 0) {
+      spdlog::error("stopped records_given_up={}: not acknowledged to their devices, which will send them again",
+                    given_up);
+      return kExitFailure;
+    }
+    spdlog::info("stopped");
+    return kExitOk;
+  }
+
+ private:
+  void await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP) {
+        spdlog::warn("SIGHUP ignored: this version does not reload; restart to apply a new configuration");
+        return await_signal();
+      }
+      spdlog::info("signal received number={}", signal);
+      io_.stop();
+    });
+  }
+
+  [[nodiscard]] std::vector<std::string> reasons_not_ready() const {
+    std::vector<std::string> reasons = producers_.reasons_not_ready();
+    if (draining_.load()) reasons.emplace_back("draining");
+    return reasons;
+  }
+
+  void collect(metrics::Scrape& scrape) const {
+    scrape.gauge("mqttproxy_build_info", "Always 1; the version is the label.", 1, {{"version", MQTTPROXY_VERSION}});
+    scrape.gauge("mqttproxy_start_time_seconds", "Unix time of the start.",
+                 std::chrono::duration<double>(started_.time_since_epoch()).count());
+    scrape.gauge("mqttproxy_ready", "1 when /readyz answers 200.", reasons_not_ready().empty() ? 1 : 0);
+  }
+
+  const config::Config& config_;
+  boost::asio::io_context io_;
+  boost::asio::signal_set signals_;
+  metrics::Registry metrics_;
+  net::Server server_;
+  ProducerPool producers_;  // gone before the server whose workers they report to
+  http::ApiServer api_;     // gone before the producers it asks
+  metrics::Registry::Handle info_;
+  std::chrono::system_clock::time_point started_;
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace
+
+int run_daemon(const RunOptions& options) {
+  ignore_sigpipe();
+  const auto config = load_and_validate(options.config);
+  if (!config) return kExitUsage;
+  start_logging(config->node.log);
+  Daemon daemon(*config);
+  try {
+    daemon.start();
+  } catch (const std::exception& error) {
+    spdlog::critical("start failed: {}", error.what());
+    return kExitFailure;
+  }
+  daemon.wait();
+  return daemon.drain();
+}
+
+}  // namespace mqttproxy::app

@@ -1,0 +1,111 @@
+#include <iostream>
+#include <map>
+#include <optional>
+
+#include "assembly.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "mqttproxy/kafka/properties.hpp"
+#include "mqttproxy/mqtt/topic.hpp"
+#include "mqttproxy/util/text.hpp"
+
+namespace mqttproxy::kafka {
+
+/// In `explain` a topic is its name.
+struct Topic {
+  std::string name;
+};
+
+}  // namespace mqttproxy::kafka
+
+namespace mqttproxy::app {
+
+namespace {
+
+/// Prints the records it is given instead of sending them.
+class PrintingSink final : public kafka::RecordSink {
+ public:
+  explicit PrintingSink(const kafka::ProducerOptions& options) : name_(options.name) {}
+
+  kafka::Topic* open_topic(std::string_view name, kafka::TopicError& error) override {
+    if (!kafka::is_legal_topic_name(name)) {
+      error = kafka::TopicError::IllegalName;
+      return nullptr;
+    }
+    return &topics_.try_emplace(std::string(name), kafka::Topic{std::string(name)}).first->second;
+  }
+
+  kafka::ProduceResult produce(const kafka::Record& record) noexcept override {
+    std::cout << "record to filter " << name_ << "\n  topic:   " << record.topic->name << "\n  key:     "
+              << (record.key ? '"' + util::printable(*record.key) + '"' : "none") << '\n';
+    for (const kafka::Header& header : record.headers) {
+      std::cout << "  header:  " << header.name << "=" << util::printable(header.value) << '\n';
+    }
+    std::cout << "  payload: " << record.value.size() << " bytes\n";
+    return kafka::ProduceResult::Accepted;
+  }
+
+ private:
+  std::string name_;
+  std::map<std::string, kafka::Topic> topics_;
+};
+
+const config::ProxyConfig* find_proxy(const config::Config& config, const std::string& name) {
+  if (name.empty()) return config.proxies.size() == 1 ? &config.proxies.front() : nullptr;
+  for (const config::ProxyConfig& proxy : config.proxies) {
+    if (proxy.name == name) return &proxy;
+  }
+  return nullptr;
+}
+
+int usage(const std::string& message) {
+  std::cerr << "mqttproxy explain: " << message << '\n';
+  return kExitUsage;
+}
+
+void print_end(const pipeline::Context& context) {
+  switch (context.action()) {
+    case pipeline::Action::None:
+      std::cout << (context.records != 0 ? "acknowledged when Kafka has stored it\n"
+                                         : "not acknowledged, connection closed: nothing stores the message\n");
+      break;
+    case pipeline::Action::Drop: std::cout << "acknowledged and dropped: " << context.reason() << '\n'; break;
+    case pipeline::Action::Refuse:
+    case pipeline::Action::Disconnect:
+      std::cout << "not acknowledged, connection closed: " << context.reason() << '\n';
+      break;
+  }
+}
+
+}  // namespace
+
+int explain(const ExplainOptions& options) {
+  const auto config = load_and_validate(options.config);
+  if (!config) return kExitUsage;
+  const config::ProxyConfig* proxy = find_proxy(*config, options.proxy);
+  if (proxy == nullptr) return usage("--proxy must name an MQTTProxy of the file");
+  if (!mqtt::is_mqtt_utf8(options.topic) || !mqtt::is_topic_name(options.topic, config->node.limits.max_topic_levels)) {
+    return usage("--topic is not a topic name: it must not be empty and must not contain + or #");
+  }
+
+  std::map<std::string, PrintingSink> sinks;
+  const auto pipelines = build_pipelines(*config, [&sinks](const kafka::ProducerOptions& wanted) -> kafka::RecordSink& {
+    return sinks.try_emplace(wanted.name, wanted).first->second;
+  });
+  pipeline::Pipeline& publish = *pipelines[*proxy->pipelines[static_cast<std::size_t>(config::RuleType::Publish)]];
+
+  const mqtt::Publish packet{options.topic, options.payload, 1, static_cast<mqtt::Qos>(options.qos), options.retain, false};
+  const std::optional<std::string_view> username =
+      options.username ? std::optional<std::string_view>(*options.username) : std::nullopt;
+  pipeline::Context context;
+  context.begin(mqtt::PacketType::Publish, {options.client_id, username, "127.0.0.1:0", proxy->name});
+  context.publish = &packet;
+  context.trace = [](std::string_view filter, std::string_view step) { std::cout << filter << ": " << step << '\n'; };
+  std::cout << "PUBLISH " << options.topic << " from client " << util::printable(options.client_id) << " on "
+            << proxy->name << ", pipeline " << publish.name() << '\n';
+  (void)publish.run(context);
+  print_end(context);
+  return kExitOk;
+}
+
+}  // namespace mqttproxy::app

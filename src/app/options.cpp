@@ -1,0 +1,59 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "exit_code.hpp"
+
+namespace mqttproxy::app {
+
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  mqttproxy --config /etc/mqttproxy/mqttproxy.yaml
+  mqttproxy check mqttproxy.yaml
+  mqttproxy explain --config mqttproxy.yaml --topic gateway/g1/iphone/log
+
+Exit codes: 0 clean end, 1 failure at run time, 2 configuration or command line wrong.)";
+
+}  // namespace
+
+Command parse_command_line(int argc, const char* const* argv) {
+  CLI::App app("MQTT to Apache Kafka proxy: a device is acknowledged when Kafka has its message.", "mqttproxy");
+  app.footer(kExamples);
+  app.set_version_flag("--version", "mqttproxy " MQTTPROXY_VERSION);
+
+  RunOptions run;
+  app.add_option("--config", run.config, "Run in the foreground with this configuration file");
+
+  CheckOptions check;
+  CLI::App* check_command = app.add_subcommand("check", "Validate a configuration file and exit");
+  check_command->add_option("FILE", check.config, "The configuration file")->required();
+
+  ExplainOptions explain;
+  CLI::App* explain_command =
+      app.add_subcommand("explain", "Show what a PUBLISH would become: Kafka topic, key, headers. Sends nothing");
+  explain_command->add_option("--config", explain.config, "The configuration file")->required();
+  explain_command->add_option("--topic", explain.topic, "MQTT topic name")->required();
+  explain_command->add_option("--client-id", explain.client_id, "Client id of the device")->capture_default_str();
+  explain_command->add_option("--username", explain.username, "User name of the device");
+  explain_command->add_option("--proxy", explain.proxy, "Name of the MQTTProxy, when there are several");
+  explain_command->add_option("--payload", explain.payload, "Payload");
+  explain_command->add_option("--qos", explain.qos, "QoS")->check(CLI::Range(0, 2))->capture_default_str();
+  explain_command->add_flag("--retain", explain.retain, "RETAIN flag set");
+  app.require_subcommand(0, 1);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  if (check_command->parsed()) return check;
+  if (explain_command->parsed()) return explain;
+  if (run.config.empty()) {
+    std::cerr << "mqttproxy: --config FILE is needed (see --help)\n";
+    return kExitUsage;
+  }
+  return run;
+}
+
+}  // namespace mqttproxy::app

@@ -1,0 +1,34 @@
+// The command line.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace mqttproxy::app {
+
+struct RunOptions {
+  std::string config;
+};
+
+struct CheckOptions {
+  std::string config;
+};
+
+struct ExplainOptions {
+  std::string config;
+  std::string topic;
+  std::string client_id = "explain";
+  std::optional<std::string> username;
+  std::string proxy;  // empty: the only one
+  std::string payload;
+  int qos = 1;
+  bool retain = false;
+};
+
+/// What was asked for, or the exit code when the command line itself said everything (--help, --version, an error).
+using Command = std::variant<int, RunOptions, CheckOptions, ExplainOptions>;
+
+[[nodiscard]] Command parse_command_line(int argc, const char* const* argv);
+
+}  // namespace mqttproxy::app
