@@ -46,7 +46,10 @@ Server::Server(const config::Config& config, std::uint64_t descriptor_limit, met
   metrics_ = metrics.add([this](metrics::Scrape& scrape) { collect(scrape); });
 }
 
-Server::~Server() = default;
+Server::~Server() {
+  for (const auto& worker : workers_) worker->stop();
+  for (const auto& worker : workers_) worker->join();  // all, before any is gone: they post to each other
+}
 
 std::vector<kafka::ReportSink*> Server::lanes() const {
   std::vector<kafka::ReportSink*> lanes;

@@ -61,7 +61,9 @@ Worker::Worker(unsigned index, const config::Config& config, Shared& shared)
   }
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() { join(); }
+
+void Worker::stop() { io_.stop(); }
 
 void Worker::set_pipelines(std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines) {
   pipelines_ = std::move(pipelines);

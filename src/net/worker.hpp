@@ -53,6 +53,8 @@ class Worker final : public kafka::ReportSink {
   void set_pipelines(std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines);
   void add_listener(std::size_t proxy, int fd);
   void start();
+  /// Lets run() return without closing anything: a start that failed. Any thread.
+  void stop();
   void join();
   [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
 
