@@ -108,6 +108,7 @@ void Connection::release_into(std::string& replies) {
 }
 
 void Connection::on_settled() {
+  settled_ = false;
   std::string& replies = worker_.reply_buffer();
   replies.clear();
   release_into(replies);

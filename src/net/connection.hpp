@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "mqttproxy/pipeline/context.hpp"
 #include "mqttproxy/session/core.hpp"
@@ -40,6 +41,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void on_room();
   void on_filter_result(pipeline::FilterResult result);
   void on_settled();  // acknowledgements may be due
+  /// True once until on_settled(): a batch of reports touches a connection many times and writes to it once.
+  [[nodiscard]] bool note_settled() noexcept { return !std::exchange(settled_, true); }
   void end(session::CloseCause cause, std::string_view detail);
 
   [[nodiscard]] session::Core& core() noexcept { return core_; }
@@ -96,6 +99,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::int16_t kafka_error_ = 0;
   std::uint16_t waiting_node_ = 0;  // of the pipeline whose filter is pending
   std::uint8_t parked_ = 0;
+  bool settled_ = false;
   bool read_armed_ = false;
   bool write_armed_ = false;
   bool peer_gone_ = false;

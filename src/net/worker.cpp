@@ -259,7 +259,7 @@ void Worker::settle_publication(Handle handle, Publication& publication) {
     session::Core& core = connection->core();
     stored ? core.complete(publication.sequence) : core.fail(publication.sequence);
     if (!stored) connection->note_error(publication.code);
-    if (settled_.empty() || settled_.back() != publication.connection) settled_.push_back(publication.connection);
+    if (connection->note_settled()) settled_.push_back(publication.connection);
   }
   if (publication.qos == mqtt::Qos::ExactlyOnce) {
     // The exchange belongs to the session: its client may have come back on another connection meanwhile.
@@ -267,7 +267,7 @@ void Worker::settle_publication(Handle handle, Publication& publication) {
     if (owner != nullptr && owner->unreleased.settle(publication.packet_id, stored)) {
       if (Connection* now = find(owner->connection)) {
         now->core().settle_packet_id(publication.packet_id, stored);
-        settled_.push_back(owner->connection);
+        if (now->note_settled()) settled_.push_back(owner->connection);
       }
     }
   }
