@@ -3,10 +3,11 @@
 // Every decoder is strict: wrong flags, wrong lengths, bad UTF-8 and trailing bytes are errors.
 #pragma once
 
-#include <boost/system/result.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <boost/system/result.hpp>
 
 #include "mqttproxy/mqtt/error.hpp"
 #include "mqttproxy/mqtt/packets.hpp"
@@ -20,18 +21,22 @@ using Result = boost::system::result<T>;
 struct DecodeLimits {
   std::uint32_t max_packet_bytes = 1'000'000;  // whole packet, fixed header included
   std::uint16_t max_client_id_bytes = 1'024;
-  std::uint16_t max_topic_bytes = 4'096;   // topic names and filters
-  std::uint16_t max_topic_levels = 128;    // topic names and filters
+  std::uint16_t max_topic_bytes = 4'096;  // topic names and filters
+  std::uint16_t max_topic_levels = 128;   // topic names and filters
   std::uint16_t max_filters_per_packet = 1'000;
 };
 
-/// The fixed header at the front of `bytes`. nullopt: more bytes are needed (fewer than 5 suffice to decide).
-/// Errors: ReservedPacketType, RemainingLengthMalformed, PacketTooLarge, and the flag errors of section 2.2.2.
-[[nodiscard]] Result<std::optional<FixedHeader>> decode_fixed_header(std::string_view bytes,
-                                                                     const DecodeLimits& limits) noexcept;
+/// The fixed header at the front of `bytes`. nullopt: more bytes are needed (never more than 5 to decide).
+/// Errors: ReservedPacketType and the flag errors of section 2.2.2 from the first byte alone; RemainingLengthMalformed;
+/// PacketTooLarge; BodyLength where the type has one length only (2: CONNACK, the acknowledgements; 0: PINGREQ …).
+/// `level`: what the connection's CONNECT said. MQTT 3.1 may set DUP on PUBREL, SUBSCRIBE and UNSUBSCRIBE.
+[[nodiscard]] Result<std::optional<FixedHeader>> decode_fixed_header(
+    std::string_view bytes, const DecodeLimits& limits, ProtocolLevel level = ProtocolLevel::V311) noexcept;
 
 /// Errors that are answered with a CONNACK: UnacceptableProtocolLevel (return code 1), ClientIdRejected (2: empty with
-/// clean session 0, or longer than the limit). Every other error closes the connection without an answer.
+/// clean session 0, empty in MQTT 3.1, or longer than the limit). Every other error closes the connection without an
+/// answer, and wins over ClientIdRejected. MQTT 3.1 forgives what its own text forgives: an unused bit 0, will bits
+/// without a will, and a flagged user name or password for which the packet has no bytes left.
 [[nodiscard]] Result<Connect> decode_connect(std::string_view body, const DecodeLimits& limits) noexcept;
 [[nodiscard]] Result<Connack> decode_connack(std::string_view body) noexcept;
 [[nodiscard]] Result<Publish> decode_publish(std::uint8_t flags, std::string_view body,
@@ -45,7 +50,9 @@ struct DecodeLimits {
 [[nodiscard]] Result<Unsubscribe> decode_unsubscribe(std::string_view body, const DecodeLimits& limits);
 [[nodiscard]] Result<Suback> decode_suback(std::string_view body);
 
-// Encoders append one whole packet to `out`. Precondition of all: strings are at most 65,535 bytes.
+// Encoders append one whole packet to `out`. Preconditions: strings are at most 65,535 bytes, packets at most
+// 268,435,455; a password comes with a user name; a PUBLISH has a packet id exactly when its QoS is above 0, and DUP
+// only then. What breaks them is a bug of the caller (asserted), not an error.
 void encode_connect(std::string& out, const Connect& packet);
 void encode_connack(std::string& out, const Connack& packet);
 void encode_publish(std::string& out, const Publish& packet);

@@ -1,9 +1,10 @@
 // Why a packet or a connection was refused. Each value is a log reason and a metrics label (`kind`).
 #pragma once
 
-#include <boost/system/error_code.hpp>
 #include <cstdint>
 #include <string_view>
+
+#include <boost/system/error_code.hpp>
 
 namespace mqttproxy::mqtt {
 
@@ -14,20 +15,20 @@ enum class Errc : std::uint8_t {
   RemainingLengthMalformed,
   PacketTooLarge,
   ReservedFlags,
-  BodyLength,       // too short, too long, trailing bytes
+  BodyLength,  // too short, too long, trailing bytes
   InvalidUtf8,
   InvalidQos,
   DupWithQos0,
   PacketIdZero,
-  TopicName,        // empty, wildcard, too long, too many levels
-  TopicFilter,      // empty, misplaced wildcard, too long, too many levels
+  TopicName,    // empty, wildcard, too long, too many levels
+  TopicFilter,  // empty, misplaced wildcard, too long, too many levels
   NoFilters,
   TooManyFilters,
   ProtocolName,
   UnacceptableProtocolLevel,
-  ConnectFlags,     // reserved bit, will QoS/retain without will, password without user name
+  ConnectFlags,  // reserved bit, will QoS/retain without will, password without user name
   ClientIdRejected,
-  ReturnCode,       // in CONNACK or SUBACK, which only clients decode
+  ReturnCode,  // in CONNACK or SUBACK, which only clients decode
   FirstPacketNotConnect,
   SecondConnect,
   ServerOnlyPacket,

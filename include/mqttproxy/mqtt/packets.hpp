@@ -1,5 +1,6 @@
 // The MQTT Control Packets as plain values. String members are views into the buffer that was decoded: they live
-// as long as those bytes do. Source: MQTT 3.1.1 (OASIS), chapters 2 and 3.
+// as long as those bytes do. Source: MQTT 3.1.1 (OASIS), chapters 2 and 3. Every member has an initializer, so that
+// g++ accepts designated ones without naming all (-Wmissing-field-initializers).
 #pragma once
 
 #include <cstdint>
@@ -54,58 +55,76 @@ struct FixedHeader {
   std::uint8_t header_bytes = 0;       // 2..5
 
   [[nodiscard]] std::size_t packet_bytes() const noexcept { return header_bytes + std::size_t{remaining_length}; }
+
+  friend bool operator==(const FixedHeader&, const FixedHeader&) = default;
 };
 
 struct Will {
-  std::string_view topic;
-  std::string_view payload;
+  std::string_view topic{};
+  std::string_view payload{};
   Qos qos = Qos::AtMostOnce;
   bool retain = false;
+
+  friend bool operator==(const Will&, const Will&) = default;
 };
 
 struct Connect {
   ProtocolLevel level = ProtocolLevel::V311;
   bool clean_session = true;
   std::uint16_t keep_alive = 0;  // seconds, 0 = off
-  std::string_view client_id;    // may be empty
-  std::optional<Will> will;
-  std::optional<std::string_view> username;
-  std::optional<std::string_view> password;
+  std::string_view client_id{};  // may be empty
+  std::optional<Will> will{};
+  std::optional<std::string_view> username{};
+  std::optional<std::string_view> password{};
+
+  friend bool operator==(const Connect&, const Connect&) = default;
 };
 
 struct Connack {
   bool session_present = false;
   ConnectReturnCode return_code = ConnectReturnCode::Accepted;
+
+  friend bool operator==(const Connack&, const Connack&) = default;
 };
 
 struct Publish {
-  std::string_view topic;  // topic name
-  std::string_view payload;
+  std::string_view topic{};  // topic name
+  std::string_view payload{};
   PacketId packet_id = 0;
   Qos qos = Qos::AtMostOnce;
   bool retain = false;
   bool dup = false;
+
+  friend bool operator==(const Publish&, const Publish&) = default;
 };
 
 struct TopicRequest {
-  std::string_view filter;
+  std::string_view filter{};
   Qos qos = Qos::AtMostOnce;  // requested
+
+  friend bool operator==(const TopicRequest&, const TopicRequest&) = default;
 };
 
 struct Subscribe {
   PacketId packet_id = 0;
-  std::vector<TopicRequest> requests;  // never empty
+  std::vector<TopicRequest> requests{};  // never empty
+
+  friend bool operator==(const Subscribe&, const Subscribe&) = default;
 };
 
 struct Unsubscribe {
   PacketId packet_id = 0;
-  std::vector<std::string_view> filters;  // never empty
+  std::vector<std::string_view> filters{};  // never empty
+
+  friend bool operator==(const Unsubscribe&, const Unsubscribe&) = default;
 };
 
 /// One code per requested filter: 0, 1, 2 (granted QoS) or 0x80 (failure).
 struct Suback {
   PacketId packet_id = 0;
-  std::vector<std::uint8_t> return_codes;
+  std::vector<std::uint8_t> return_codes{};
+
+  friend bool operator==(const Suback&, const Suback&) = default;
 };
 
 }  // namespace mqttproxy::mqtt

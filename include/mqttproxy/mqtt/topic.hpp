@@ -12,7 +12,8 @@ namespace mqttproxy::mqtt {
 /// At least one character, no wildcard [MQTT-3.3.2-2], at most `max_levels` levels. Assumes valid UTF-8.
 [[nodiscard]] bool is_topic_name(std::string_view text, std::size_t max_levels) noexcept;
 
-/// At least one character [MQTT-4.7.3-1]; '#' only last and alone in its level [MQTT-4.7.1-2]; '+' alone [MQTT-4.7.1-3].
+/// At least one character [MQTT-4.7.3-1]; '#' only last and alone in its level [MQTT-4.7.1-2]; '+' alone
+/// [MQTT-4.7.1-3].
 [[nodiscard]] bool is_topic_filter(std::string_view text, std::size_t max_levels) noexcept;
 
 /// Number of levels: "" has 1, "/" has 2, "a/b" has 2.

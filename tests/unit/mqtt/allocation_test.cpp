@@ -1,0 +1,74 @@
+// The hot path allocates nothing: decoding PUBLISH, the fixed header, acknowledgements, and what is refused.
+#include <cstdlib>
+#include <new>
+
+#include <gtest/gtest.h>
+
+#include "mqttproxy/mqtt/codec.hpp"
+
+#include "hex.hpp"
+
+namespace {
+std::size_t allocations = 0;  // the test runs on one thread
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace mqttproxy::mqtt {
+namespace {
+
+template <class Function>
+std::size_t allocations_of(Function&& function) {
+  const std::size_t before = allocations;
+  function();
+  return allocations - before;
+}
+
+TEST(Allocation, TheCounterCounts) {
+  EXPECT_GT(allocations_of([] { const std::string long_enough(1'000, 'x'); }), 0U);
+}
+
+TEST(Allocation, DecodingPublishAllocatesNothing) {
+  const std::string packet =
+      test::bytes("3b 14") + test::with_length("sensors/7/\xE2\x82\xAC") + test::bytes("00 07 'abc'");
+  const std::string refused = test::with_length("sensors/#");
+  const DecodeLimits limits;
+  bool decoded = false;
+  bool failed = false;
+  EXPECT_EQ(allocations_of([&] {
+              const auto header = decode_fixed_header(packet, limits);
+              decoded =
+                  header && *header && decode_publish((*header)->flags, std::string_view(packet).substr(2), limits);
+              failed = decode_publish(0, refused, limits).has_error();
+            }),
+            0U);
+  EXPECT_TRUE(decoded);
+  EXPECT_TRUE(failed);
+}
+
+TEST(Allocation, AcknowledgementsAllocateNothing) {
+  const std::string body = test::bytes("00 07");
+  std::string out;
+  out.reserve(64);
+  bool decoded = false;
+  EXPECT_EQ(allocations_of([&] {
+              decoded = decode_packet_id(body).has_value();
+              encode_packet_id(out, PacketType::Puback, 7);
+            }),
+            0U);
+  EXPECT_TRUE(decoded);
+  EXPECT_EQ(out, test::bytes("40 02 00 07"));
+}
+
+}  // namespace
+}  // namespace mqttproxy::mqtt
