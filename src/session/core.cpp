@@ -18,7 +18,7 @@ std::size_t Core::feed(std::string_view bytes, std::string& out) {
   waiting_ = false;
   while (state_ != State::Closed) {
     const std::string_view rest = bytes.substr(used);
-    const auto header = mqtt::decode_fixed_header(rest, settings_.limits);
+    const auto header = mqtt::decode_fixed_header(rest, settings_.limits, level_);
     if (!header) {
       fail_with(header.error());
       break;
@@ -111,6 +111,7 @@ void Core::accept(const mqtt::Connect& packet) {
   has_username_ = packet.username.has_value();
   if (has_username_) username_ = *packet.username;
   keep_alive_ = packet.keep_alive;
+  level_ = packet.level;
   clean_session_ = packet.clean_session;
   if (packet.will) {  // [MQTT-3.1.2-8]
     will_ = std::make_unique<StoredWill>(StoredWill{std::string(packet.will->topic), std::string(packet.will->payload),

@@ -162,6 +162,7 @@ class Core {
   std::size_t wanted_bytes_ = 0;
   std::uint16_t keep_alive_ = 0;
   State state_ = State::AwaitConnect;
+  mqtt::ProtocolLevel level_ = mqtt::ProtocolLevel::V311;
   CloseCause close_cause_ = CloseCause::ConnectionLost;
   mqtt::Errc close_errc_ = mqtt::Errc::Ok;
   bool waiting_ = false;
