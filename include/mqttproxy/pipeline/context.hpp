@@ -14,7 +14,8 @@
 
 namespace mqttproxy::pipeline {
 
-/// Index into a filter kind's declared results; 0 is success (""). Two values are no results:
+/// Index into a filter kind's declared results; 0 is success (""). Above the declared ones stand a filter's own
+/// failures: no jumpIf can name them, so its unhandled() decides. Two values are no results:
 using FilterResult = std::uint8_t;
 inline constexpr FilterResult kSuccess = 0;
 /// The filter has taken a Resume and will call it exactly once. Its result is remembered and the run repeated.
@@ -46,7 +47,7 @@ class Suspender {
   [[nodiscard]] virtual std::function<void(FilterResult)> suspend() = 0;
 };
 
-/// What the filters decided. The first refusal stands.
+/// What the filters decided. The first refusal (Refuse, Disconnect) stands; it also wins over a Drop.
 enum class Action : std::uint8_t {
   None,
   Refuse,      // CONNECT: CONNACK with `return_code`, close
@@ -104,9 +105,10 @@ class Context {
     std::uint32_t headers_set = 0;
   };
   Data& at(Slot slot);
+  [[nodiscard]] bool refused() const noexcept { return action_ == Action::Refuse || action_ == Action::Disconnect; }
 
   std::vector<Data> data_;
-  std::uint32_t generation_ = 0;
+  std::uint32_t generation_ = 1;
   Action action_ = Action::None;
   mqtt::ConnectReturnCode return_code_ = mqtt::ConnectReturnCode::NotAuthorized;
   std::string_view reason_;

@@ -35,13 +35,14 @@ class Pipeline {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
  private:
-  friend std::unique_ptr<Pipeline> build(const config::PipelineConfig&, const FilterRegistry&);
+  friend class Builder;
 
   static constexpr std::uint16_t kEnd = 0xFFFF;
   static constexpr std::uint16_t kNoJump = 0xFFFE;
   struct Node {
-    Filter* filter = nullptr;
-    std::vector<std::uint16_t> jump;  // by result: node index, kEnd or kNoJump
+    Filter* filter = nullptr;  // nullptr: END
+    bool has_effects = false;
+    std::vector<std::uint16_t> jump;  // by result: node index, kEnd or kNoJump; may be shorter
   };
 
   std::string name_;
