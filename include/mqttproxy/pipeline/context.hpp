@@ -67,6 +67,8 @@ class Context {
   const mqtt::Publish* publish = nullptr;
   const mqtt::Subscribe* subscribe = nullptr;
   const mqtt::Unsubscribe* unsubscribe = nullptr;
+  /// `explain` listens to what filters decide and why; empty in the daemon. Kept by begin().
+  std::function<void(std::string_view filter, std::string_view step)> trace;
   Suspender* suspender = nullptr;  // nullptr where waiting is impossible: a filter then fails closed
 
   // Data handed from filter to filter.
