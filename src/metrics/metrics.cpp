@@ -57,6 +57,7 @@ void Scrape::histogram(std::string_view name, std::string_view help, const std::
 }
 
 Registry::Handle& Registry::Handle::operator=(Handle&& other) noexcept {
+  if (this == &other) return *this;
   if (registry_ != nullptr) registry_->remove(id_);
   registry_ = std::exchange(other.registry_, nullptr);
   id_ = other.id_;

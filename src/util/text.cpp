@@ -72,28 +72,29 @@ std::string lower(std::string_view text) {
 }  // namespace
 
 std::string printable(std::string_view bytes, std::size_t max_bytes) {
-  const bool cut = bytes.size() > max_bytes;
-  if (cut) bytes = bytes.substr(0, max_bytes);
   std::string out;
-  out.reserve(bytes.size());
+  out.reserve(std::min(bytes.size(), max_bytes));
   while (!bytes.empty()) {
     const std::size_t length = sequence_length(bytes);
     const std::string_view sequence = bytes.substr(0, std::max<std::size_t>(length, 1));
+    // A character that the limit would split is left out: half of it would look like bytes nobody sent.
+    if (sequence.size() > max_bytes) return out + "…";
     if (length == 0 || is_unsafe(sequence)) {
       append_escaped(out, sequence);
     } else {
       out += sequence;
     }
     bytes.remove_prefix(sequence.size());
+    max_bytes -= sequence.size();
   }
-  if (cut) out += "…";
   return out;
 }
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
   const std::string wanted = lower(word);
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
+  // One slip is forgiven in the shortest words too, unless nothing of the word would be left.
+  std::size_t best_distance = std::min(std::max<std::size_t>(word.size() / 3, 1) + 1, word.size());
   for (const std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(wanted, lower(candidate));
     if (distance < best_distance) {
@@ -106,9 +107,9 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 
 std::string join(std::span<const std::string_view> words, std::string_view separator) {
   std::string out;
-  for (const std::string_view word : words) {
-    if (!out.empty()) out += separator;
-    out += word;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i != 0) out += separator;
+    out += words[i];
   }
   return out;
 }
