@@ -1,41 +1,25 @@
 // The hot path allocates nothing: decoding PUBLISH, the fixed header, acknowledgements, and what is refused.
-#include <cstdlib>
-#include <new>
-
 #include <gtest/gtest.h>
 
 #include "mqttproxy/mqtt/codec.hpp"
 
+#include "counting_new.hpp"
 #include "hex.hpp"
-
-namespace {
-std::size_t allocations = 0;  // the test runs on one thread
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace mqttproxy::mqtt {
 namespace {
 
 template <class Function>
 std::size_t allocations_of(Function&& function) {
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocations();
   function();
-  return allocations - before;
+  return test::allocations() - before;
 }
 
 TEST(Allocation, TheCounterCounts) {
-  EXPECT_GT(allocations_of([] { const std::string long_enough(1'000, 'x'); }), 0U);
+  std::string text;
+  EXPECT_GT(allocations_of([&] { text.assign(1'000, 'x'); }), 0U);
+  EXPECT_EQ(text.size(), 1'000U);
 }
 
 TEST(Allocation, DecodingPublishAllocatesNothing) {
