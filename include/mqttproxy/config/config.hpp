@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mqttproxy/config/diagnostics.hpp"
@@ -21,7 +22,7 @@ inline constexpr std::array<std::string_view, 5> kRuleTypes = {"Connect", "Disco
                                                                "Unsubscribe"};
 
 struct Endpoint {
-  std::string host;  // an IP address literal
+  std::string host;        // an IP address literal
   std::uint16_t port = 0;  // 0: the system chooses; logged at start
 };
 
@@ -60,7 +61,7 @@ struct NodeConfig {
 
 struct ProxyConfig {
   std::string name;
-  Endpoint listen;  // `address` and `port`
+  Endpoint listen{"::", 0};                  // `address` and `port`; "::" takes IPv4 as well
   std::uint32_t max_allowed_connection = 0;  // 0: unlimited
   /// Index into Config::pipelines per RuleType; nullopt: no rule for that packet type.
   std::array<std::optional<std::size_t>, 5> pipelines{};
@@ -96,7 +97,7 @@ struct PipelineConfig {
 
 struct Config {
   NodeConfig node;
-  std::vector<ProxyConfig> proxies;      // at least one
+  std::vector<ProxyConfig> proxies;  // at least one
   std::vector<PipelineConfig> pipelines;
   /// Names for Values' error reports; outlives every Value above.
   std::shared_ptr<Diagnostics> diagnostics;

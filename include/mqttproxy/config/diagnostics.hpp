@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mqttproxy::config {
@@ -24,6 +25,7 @@ class Diagnostics {
  public:
   explicit Diagnostics(std::string file) : file_(std::move(file)) {}
 
+  /// The same problem reported twice (two readers of one map, one build per worker) counts once.
   void error(Mark mark, std::string path, std::string text);
   /// Something legal that will surprise: printed, does not refuse the file.
   void warning(Mark mark, std::string path, std::string text);
@@ -33,7 +35,7 @@ class Diagnostics {
   [[nodiscard]] const std::vector<Problem>& warnings() const noexcept { return warnings_; }
   [[nodiscard]] const std::string& file() const noexcept { return file_; }
 
-  /// One problem a line in the file's order: "file:line:column: path: text".
+  /// One problem a line in the file's order: "file:line:column: path: text", each with its line break.
   [[nodiscard]] std::string format_errors() const;
   [[nodiscard]] std::string format_warnings() const;
 

@@ -4,8 +4,6 @@
 // Thread: main, at load and reload.
 #pragma once
 
-#include <yaml-cpp/yaml.h>
-
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -16,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include <yaml-cpp/yaml.h>
+
 #include "mqttproxy/config/diagnostics.hpp"
 
 namespace mqttproxy::config {
@@ -25,6 +25,10 @@ class Value {
  public:
   Value(YAML::Node node, Mark mark, std::string path, Diagnostics& diagnostics)
       : node_(std::move(node)), mark_(mark), path_(std::move(path)), diagnostics_(&diagnostics) {}
+  Value(const Value&) = default;
+  /// Points this Value at the other's node. (YAML::Node's own assignment would overwrite the document instead.)
+  Value& operator=(const Value& other);
+  ~Value() = default;
 
   [[nodiscard]] bool is_null() const { return !node_.IsDefined() || node_.IsNull(); }
   [[nodiscard]] const YAML::Node& node() const noexcept { return node_; }
@@ -36,9 +40,12 @@ class Value {
 
   [[nodiscard]] std::optional<std::string> as_string() const;
   /// A string that may stand elsewhere: "file:PATH" (relative to the configuration file) is replaced by the file's
-  /// content without its last line break. Never echoed in errors.
+  /// content without its last line break; an empty file is an error. Only a "file:" written in the document counts, so
+  /// an environment variable's content is always taken as it is. Never echoed in errors.
   [[nodiscard]] std::optional<std::string> as_secret() const;
+  /// true, false, yes, no, on, off.
   [[nodiscard]] std::optional<bool> as_bool() const;
+  /// Decimal digits with an optional "-", quoted or not; no leading zeros, fractions or exponents.
   [[nodiscard]] std::optional<std::int64_t> as_integer(
       std::int64_t min, std::int64_t max = std::numeric_limits<std::int64_t>::max()) const;
   /// Bytes: 4096, 64KiB, 8MiB, 1GiB.
@@ -48,10 +55,15 @@ class Value {
                                                                      std::chrono::milliseconds max) const;
   /// One of `choices`, case-sensitive; the error lists them.
   [[nodiscard]] std::optional<std::string> as_choice(std::span<const std::string_view> choices) const;
-  [[nodiscard]] std::vector<Value> as_list() const;                // error when it is no list
+  [[nodiscard]] std::vector<Value> as_list() const;               // error when it is no list
   [[nodiscard]] std::vector<std::string> as_string_list() const;  // a list of strings
 
  private:
+  /// The scalar with its `${…}` replaced; an error naming what was `expected` when there is none.
+  [[nodiscard]] std::optional<std::string> scalar(std::string_view expected) const;
+  /// "expected …, found …": the scalar as written, so that the content of variables is not echoed.
+  void mismatch(std::string_view expected) const;
+
   YAML::Node node_;
   Mark mark_;
   std::string path_;
@@ -59,7 +71,7 @@ class Value {
 };
 
 /// A YAML map whose keys are asked for by name; finish() reports every key nobody asked for, with a "did you mean".
-/// Repeated keys and a node that is no map are reported on construction.
+/// Repeated keys (the first one counts) and a node that is no map are reported on construction.
 class Object {
  public:
   explicit Object(const Value& value);
@@ -71,7 +83,7 @@ class Object {
   [[nodiscard]] std::optional<Value> find(std::string_view key);
   /// As find, but null counts as absent.
   [[nodiscard]] std::optional<Value> find_set(std::string_view key);
-  /// As find_set; an error at the map when it is missing.
+  /// As find_set; an error at the map when it is missing, at the key when it is null.
   [[nodiscard]] std::optional<Value> require(std::string_view key);
   /// Every key with its value, in order, all marked as known: for maps with free keys.
   [[nodiscard]] std::vector<std::pair<std::string, Value>> entries();
@@ -89,13 +101,25 @@ class Object {
   /// A key of old versions: an error with `hint` (today's key) when present.
   void obsolete(std::string_view key, std::string_view hint);
   /// A key that is accepted and means nothing here (documents of Easegress carry it).
-  void ignore(std::string_view key) { (void)find(key); }
+  void ignore(std::string_view key);
+  /// Reports every key nobody asked for. Numeric keys beside an empty `headers` (it should hold them) are reported
+  /// once.
   void finish();
 
  private:
+  struct Entry {
+    std::string key;
+    Value value;
+    bool known = false;
+  };
+  [[nodiscard]] Entry* entry(std::string_view key);
+  void report_unknown(const Entry& unknown) const;
+
   Value value_;
   bool valid_ = false;
-  std::vector<std::string> known_;
+  std::vector<Entry> entries_;
+  std::vector<std::string> allowed_;  // asked for, in this order
+  std::vector<std::string> ignored_;  // accepted, but nothing to recommend
 };
 
 }  // namespace mqttproxy::config

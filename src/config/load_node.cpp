@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "documents.hpp"
+#include "endpoint.hpp"
+#include "place.hpp"
+
+namespace mqttproxy::config {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::int64_t kMaxThreads = 256;
+constexpr std::uint64_t kMinPacketBytes = 64;
+constexpr std::uint64_t kMaxPacketBytes = (256ULL << 20U) - 1;  // the largest Remaining Length
+constexpr std::int64_t kMaxConnections = 10'000'000;
+constexpr std::int64_t kMinClientIdBytes = 23;  // [MQTT-3.1.3-5] every server takes client ids up to 23 bytes
+constexpr std::int64_t kMaxStringBytes = 65'535;
+constexpr std::int64_t kMaxAckWindow = 65'535;
+constexpr milliseconds kMinConnectTimeout{100};
+constexpr milliseconds kMaxConnectTimeout{300'000};
+constexpr milliseconds kMaxDrainTimeout{3'600'000};
+
+constexpr std::array<std::string_view, 5> kLogLevels = {"trace", "debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
+constexpr std::array<std::string_view, 2> kDownlinkModes = {"local", "kafka"};
+
+/// Reads the map under `key` with `read`, when there is one.
+template <class Read>
+void read_section(Object& parent, std::string_view key, Read read) {
+  const auto value = parent.find_set(key);
+  if (!value) return;
+  Object section(*value);
+  if (!section.valid()) return;
+  read(section);
+  section.finish();
+}
+
+template <class Number>
+void read_number(Object& section, std::string_view key, Number& out, std::int64_t min, std::int64_t max) {
+  out = static_cast<Number>(section.integer_or(key, out, min, max));
+}
+
+void read_choice(Object& section, std::string_view key, std::string& out, std::span<const std::string_view> choices) {
+  const auto value = section.find_set(key);
+  auto choice = value ? value->as_choice(choices) : std::nullopt;
+  if (choice) out = std::move(*choice);
+}
+
+void read_token(const Value& value, std::string& out) {
+  const auto token = value.as_secret();
+  if (!token) return;
+  // It travels in an HTTP header.
+  const bool usable = !token->empty() && std::ranges::all_of(*token, [](char c) { return c > ' ' && c <= '~'; });
+  if (usable) {
+    out = *token;
+  } else {
+    value.error("a token is one or more ASCII characters without blanks");
+  }
+}
+
+void read_api(Object& section, ApiConfig& api) {
+  const auto address = section.find_set("address");
+  const auto token = section.find("token");
+  if (token) read_token(*token, api.token);
+  api.insecure = section.bool_or("insecure", false);
+  if (const auto tls = section.find_set("tls")) tls->error("TLS for the API is not supported in this version");
+  if (!address) return;
+
+  const auto text = address->as_string();
+  if (!text) return;
+  const auto endpoint = parse_endpoint(*text);
+  if (!endpoint) {
+    address->error("expected an IP address (or localhost) and a port, such as 127.0.0.1:2381 or [::1]:2381, found " +
+                   describe(address->node()));
+    return;
+  }
+  api.address = *endpoint;
+  if (is_loopback(endpoint->host) || token) return;
+  if (!api.insecure) {
+    address->error("other machines can reach this address: it needs a token (or \"insecure: true\")");
+  } else {
+    address->warning("the API is open to everybody who can reach this address");
+  }
+}
+
+void read_limits(Object& section, LimitsConfig& limits) {
+  limits.max_packet_bytes = static_cast<std::uint32_t>(
+      section.bytes_or("maxPacketSize", limits.max_packet_bytes, kMinPacketBytes, kMaxPacketBytes));
+  limits.connect_timeout =
+      section.duration_or("connectTimeout", limits.connect_timeout, kMinConnectTimeout, kMaxConnectTimeout);
+  read_number(section, "maxConnections", limits.max_connections, 0, kMaxConnections);
+  read_number(section, "maxClientIdLength", limits.max_client_id_bytes, kMinClientIdBytes, kMaxStringBytes);
+  read_number(section, "maxTopicLength", limits.max_topic_bytes, 1, kMaxStringBytes);
+  read_number(section, "maxTopicLevels", limits.max_topic_levels, 1, kMaxStringBytes);
+  read_number(section, "maxFiltersPerSubscribe", limits.max_filters_per_packet, 1, kMaxStringBytes);
+  read_number(section, "ackWindow", limits.ack_window, 1, kMaxAckWindow);
+  limits.drain_timeout = section.duration_or("drainTimeout", limits.drain_timeout, milliseconds(0), kMaxDrainTimeout);
+}
+
+void read_downlink(Object& section) {
+  std::string mode = "local";
+  read_choice(section, "mode", mode, kDownlinkModes);
+  if (mode == "kafka") {
+    section.value().error("mode kafka is not supported in this version; use local");
+  }
+  for (const std::string_view key : {"backend", "topic", "sessionsTopic", "properties"}) {
+    const auto value = section.find_set(key);
+    if (value && mode == "local") value->error("has a meaning only with \"mode: kafka\"");
+  }
+}
+
+}  // namespace
+
+NodeConfig read_node(Object& document) {
+  NodeConfig node;
+  ignore_metadata(document);
+  if (const auto name = document.find_set("name")) node.name = read_name(*name).value_or(node.name);
+  read_number(document, "threads", node.threads, 0, kMaxThreads);
+  read_section(document, "api", [&](Object& section) { read_api(section, node.api); });
+  read_section(document, "log", [&](Object& section) {
+    read_choice(section, "level", node.log.level, kLogLevels);
+    read_choice(section, "format", node.log.format, kLogFormats);
+  });
+  read_section(document, "limits", [&](Object& section) { read_limits(section, node.limits); });
+  read_section(document, "downlink", [](Object& section) { read_downlink(section); });
+  document.finish();
+  return node;
+}
+
+}  // namespace mqttproxy::config
