@@ -25,6 +25,12 @@ int hex_value(char c) noexcept {
   return -1;
 }
 
+/// Asked of an Object of its own, so that no list of allowed keys names it.
+void refuse_file(const config::Value& value) {
+  const auto file = config::Object(value).find("file");
+  if (file) file->error("not supported in this version: list the users under auth");
+}
+
 HashOrder read_order(config::Object& object) {
   const auto value = object.find_set("hashOrder");
   if (!value) return HashOrder::Any;
@@ -35,8 +41,8 @@ HashOrder read_order(config::Object& object) {
 
 void read_user(const config::Value& entry, StringMap<Sha256Digest>& users) {
   config::Object object(entry);
-  object.obsolete("userName", "username");
-  object.obsolete("passBase64", "saltedSha256Pass");
+  object.obsolete("userName", "today it is username");
+  object.obsolete("passBase64", "today it is saltedSha256Pass");
   const auto name_value = object.require("username");
   const auto hash_value = object.require("saltedSha256Pass");
   object.finish();
@@ -118,7 +124,8 @@ std::unique_ptr<pipeline::Filter> ClientAuth::make(const pipeline::FilterBuild& 
   ClientAuthOptions options;
   if (const auto salt = object.find_set("salt")) options.salt = salt->as_secret().value_or("");
   options.order = read_order(object);
-  if (const auto file = object.find("file")) file->error("is not supported in this version: list the users under auth");
+  refuse_file(reading.value());
+  object.ignore("file");
   if (const auto auth = object.require("auth")) {
     for (const config::Value& entry : auth->as_list()) read_user(entry, options.users);
     if (options.users.empty() && reading.ok()) auth->warning("is empty: every client is refused");

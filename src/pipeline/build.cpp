@@ -57,7 +57,6 @@ class Builder {
   }
 
   std::unique_ptr<Pipeline> build() {
-    const std::size_t errors_before = diagnostics_.errors().size();
     for (const config::FilterConfig& filter : config_.filters) build_filter(filter);
     if (config_.flow.size() >= Pipeline::kNoJump) {
       diagnostics_.error(config_.mark, "Pipeline " + config_.name + ": flow", "more than 65,533 nodes");
@@ -65,11 +64,8 @@ class Builder {
     }
     auto pipeline = build_empty(config_);
     for (std::size_t i = 0; i < config_.flow.size(); ++i) pipeline->nodes_.push_back(build_node(i));
-    if (diagnostics_.errors().size() != errors_before) return nullptr;
-    for (auto& [name, built] : built_) {
-      if (!built.filter) return nullptr;
-      pipeline->filters_.push_back(std::move(built.filter));
-    }
+    if (failed_) return nullptr;
+    for (auto& [name, built] : built_) pipeline->filters_.push_back(std::move(built.filter));
     return pipeline;
   }
 
@@ -87,6 +83,7 @@ class Builder {
     } else {
       built.filter = built.kind->make({filter, config_, slots_});
     }
+    if (!built.filter) failed_ = true;
     built_.emplace(filter.name, std::move(built));
   }
 
@@ -167,6 +164,7 @@ class Builder {
   }
 
   void error(std::size_t index, config::Mark mark, std::string_view key, std::string text) {
+    failed_ = true;
     diagnostics_.error(mark, "Pipeline " + config_.name + ": flow[" + std::to_string(index) + "]." + std::string(key),
                        std::move(text));
   }
@@ -176,6 +174,7 @@ class Builder {
   config::Diagnostics& diagnostics_;
   SlotTable slots_;
   std::map<std::string_view, Built> built_;
+  bool failed_ = false;  // not asked of the diagnostics: they may know the same error from an earlier build
 };
 
 std::unique_ptr<Pipeline> build(const config::PipelineConfig& config, const FilterRegistry& registry) {

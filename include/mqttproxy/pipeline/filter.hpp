@@ -43,7 +43,7 @@ class SlotTable {
   std::map<std::string, Slot, std::less<>> slots_;
 };
 
-/// What a factory gets. Errors go to config.value.diagnostics(); it may then return nullptr.
+/// What a factory gets. Errors go to config.value.diagnostics(); it then returns nullptr, and only then.
 struct FilterBuild {
   const config::FilterConfig& config;
   const config::PipelineConfig& pipeline;
