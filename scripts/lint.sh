@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Static checks of our own C++.
+#   lint.sh format     clang-format would change nothing
+#   lint.sh tidy       clang-tidy (.clang-tidy) on src/, with the compile commands of the release preset
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+sources() { find "$@" -type f \( -name '*.cpp' -o -name '*.hpp' \) -print0 | sort -z; }
+
+case ${1:-} in
+  format)
+    sources include src tests -not -path '*/build/*' | xargs -0 clang-format --dry-run -Werror
+    ;;
+  tidy)
+    [ -f build/release/compile_commands.json ] || die "build the release preset first"
+    # One process per file on every core; xargs fails when one of them does.
+    find src -name '*.cpp' -print0 | sort -z | xargs -0 -n 1 -P "$(nproc)" clang-tidy -quiet -p build/release
+    ;;
+  *)
+    sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac

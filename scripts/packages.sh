@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs the Debian packages this project needs; what is there already is left alone, so a second run is quick.
+#   packages.sh build      what building needs
+#   packages.sh run        build, and the command line clients of the quick start
+#   packages.sh test       run, and what scripts/test.sh needs: Python, a Java runtime and Maven for a real Kafka
+#   packages.sh all        test, and what `scripts/test.sh --all` needs: clang for fuzzing and linting
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev libyaml-cpp-dev librdkafka-dev
+  nlohmann-json3-dev libssl-dev libcpp-httplib-dev libspdlog-dev libre2-dev libcli11-dev prometheus-cpp-dev
+  libgtest-dev libgmock-dev)
+run=(mosquitto-clients kcat)
+test=(python3 python3-venv procps default-jre-headless maven)
+all=(clang clang-tidy clang-format libclang-rt-14-dev llvm)
+
+case ${1:-} in
+  build) wanted=("${build[@]}") ;;
+  run) wanted=("${build[@]}" "${run[@]}") ;;
+  test) wanted=("${build[@]}" "${run[@]}" "${test[@]}") ;;
+  all) wanted=("${build[@]}" "${run[@]}" "${test[@]}" "${all[@]}") ;;
+  *)
+    sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
+
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+missing=()
+for package in "${wanted[@]}"; do
+  installed "$package" || missing+=("$package")
+done
+[ "${#missing[@]}" -gt 0 ] || exit 0
+
+have apt-get || die "no apt-get here; please install by hand: ${missing[*]}"
+echo "installing: ${missing[*]}"
+as_root apt-get -q -o DPkg::Lock::Timeout=300 update
+as_root env DEBIAN_FRONTEND=noninteractive \
+  apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "${missing[@]}"
