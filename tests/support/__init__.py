@@ -1,0 +1,1 @@
+"""What the integration and system tests share: the daemon, Kafka, and MQTT clients."""

@@ -1,0 +1,117 @@
+"""Kafka as the tests see it: a real broker process, and kcat as an independent reader of what is stored."""
+
+import json
+import os
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.waiting import PATIENCE
+
+SCRIPT = Path(__file__).resolve().parents[1] / "kafka/kafka.sh"
+
+# A single broker waits for its former self to be fenced before it serves again: 9 s by default.
+QUICK_RESTART = ("broker.session.timeout.ms=4000", "broker.heartbeat.interval.ms=1000")
+
+
+@dataclass(frozen=True)
+class Record:
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    headers: tuple[tuple[str, str], ...]
+    payload: str | None
+
+    def header(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+
+def _record(line: str) -> Record:
+    fields = json.loads(line)
+    flat = fields.get("headers", [])
+    return Record(
+        fields["topic"],
+        fields["partition"],
+        fields["offset"],
+        fields["key"],
+        tuple(zip(flat[::2], flat[1::2])),
+        fields["payload"],
+    )
+
+
+def kcat(*arguments: str) -> str:
+    done = subprocess.run(
+        ["kcat", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0, f"kcat {' '.join(arguments)}: {done.stderr}"
+    return done.stdout
+
+
+def read_topic(address: str, topic: str) -> list[Record]:
+    """Every record stored in `topic`, each partition in offset order."""
+    output = kcat("-C", "-b", address, "-t", topic, "-o", "beginning", "-e", "-q", "-J")
+    return [_record(line) for line in output.splitlines()]
+
+
+def topic_exists(address: str, topic: str) -> bool:
+    topics = json.loads(kcat("-L", "-b", address, "-J"))["topics"]
+    return any(entry["topic"] == topic for entry in topics)
+
+
+def free_port_pair() -> int:
+    """A port that is free now, and so is the next one: Kafka's controller takes it."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+class Kafka:
+    """A real broker under `directory`. stop, kill and start keep port and data."""
+
+    def __init__(self, directory: Path, *properties: str) -> None:
+        self.directory = directory
+        self.port = free_port_pair()
+        self.address = f"127.0.0.1:{self.port}"
+        self._properties = properties
+
+    def _run(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(SCRIPT), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+            env=os.environ | {"KAFKA_OWNER": str(os.getpid())},
+        )
+        assert done.returncode == 0, f"kafka.sh {' '.join(arguments)}: {done.stdout}{done.stderr}"
+
+    def start(self) -> "Kafka":
+        self._run("start", str(self.port), str(self.directory), *self._properties)
+        return self
+
+    def stop(self) -> None:
+        self._run("stop", str(self.directory))
+
+    def kill(self) -> None:
+        self._run("kill", str(self.directory))
+
+    def pause(self) -> None:
+        self._run("pause", str(self.directory))
+
+    def resume(self) -> None:
+        self._run("resume", str(self.directory))
+
+    def create_topic(self, name: str, partitions: int = 4) -> str:
+        self._run("mktopic", str(self.port), name, str(partitions))
+        return name
+
+    def read(self, topic: str) -> list[Record]:
+        return read_topic(self.address, topic)
