@@ -8,6 +8,11 @@ die() {
   exit 1
 }
 
+usage() { # prints the calling script's head comment
+  sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+}
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 as_root() {
@@ -18,15 +23,4 @@ as_root() {
   else
     die "root or sudo is needed for: $*"
   fi
-}
-
-# build PRESET [TARGET...]: configures and builds; everything without a TARGET. Run from anywhere.
-build() {
-  local preset=$1 launcher=()
-  shift
-  if have ccache; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-  cd "$ROOT" || return 1
-  cmake --preset "$preset" "${launcher[@]}" || return 1
-  if [ $# -gt 0 ]; then set -- --target "$@"; fi
-  cmake --build --preset "$preset" -j "$(nproc)" "$@"
 }

@@ -17,8 +17,5 @@ case ${1:-} in
     # One process per file on every core; xargs fails when one of them does.
     find src -name '*.cpp' -print0 | sort -z | xargs -0 -n 1 -P "$(nproc)" clang-tidy -quiet -p build/release
     ;;
-  *)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2
-    exit 2
-    ;;
+  *) usage ;;
 esac

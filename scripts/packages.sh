@@ -19,10 +19,7 @@ case ${1:-} in
   run) wanted=("${build[@]}" "${run[@]}") ;;
   test) wanted=("${build[@]}" "${run[@]}" "${test[@]}") ;;
   all) wanted=("${build[@]}" "${run[@]}" "${test[@]}" "${all[@]}") ;;
-  *)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2
-    exit 2
-    ;;
+  *) usage ;;
 esac
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }

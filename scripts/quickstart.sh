@@ -10,10 +10,7 @@ smoke=false
 case ${1:-} in
   '') ;;
   --smoke) smoke=true ;;
-  *)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2
-    exit 2
-    ;;
+  *) usage ;;
 esac
 
 work=$ROOT/build/quickstart
@@ -103,7 +100,7 @@ run_smoke() {
 }
 
 "$ROOT/scripts/packages.sh" run
-build release mqttproxy
+"$ROOT/scripts/build.sh" release mqttproxy
 trap 'stop_daemon || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -76,9 +76,7 @@ def test_MQTT_3_2_2_4_refused_connack_has_no_session_present(start_daemon) -> No
         client.send(mqtt.connect("kept", clean=False, username="test", password="wrong"))
         client.expect(mqtt.connack(4, session_present=False))
         client.expect_closed()
-    connected(
-        daemon.address(), "kept", clean=False, session_present=True, username="test", password="test"
-    ).end()
+    connected(daemon.address(), "kept", clean=False, session_present=True, username="test", password="test").end()
 
 
 def test_a_refused_connect_does_not_disturb_who_has_the_client_id(start_daemon) -> None:

@@ -90,9 +90,7 @@ def test_packet_size_limit_holds_to_the_byte(start_daemon) -> None:
     limit = 2_000
     daemon = start_daemon(config.simple(limits={"maxPacketSize": limit}))
     fitting = next(
-        packet
-        for size in range(limit, 0, -1)
-        if len(packet := mqtt.publish("t", b"x" * size, qos=1)) <= limit
+        packet for size in range(limit, 0, -1) if len(packet := mqtt.publish("t", b"x" * size, qos=1)) <= limit
     )
     too_large = mqtt.publish("t", b"x" * limit, qos=1)
     with connected(daemon.address(), "a") as client:

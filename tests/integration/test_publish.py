@@ -70,7 +70,9 @@ def test_MQTT_4_6_0_2_acknowledgements_leave_in_publish_order(daemon: Daemon) ->
     ids = [5, 3, 9, 1, 65535, 2, 8, 4]
     with connected(daemon.address(), "order") as client:
         for _ in range(20):
-            client.send(*(mqtt.publish(f"t/{packet_id}", b"x" * packet_id, qos=1, packet_id=packet_id) for packet_id in ids))
+            client.send(
+                *(mqtt.publish(f"t/{packet_id}", b"x" * packet_id, qos=1, packet_id=packet_id) for packet_id in ids)
+            )
             client.expect(*map(mqtt.puback, ids))
 
 
@@ -201,9 +203,7 @@ def test_a_pipeline_that_stores_nothing_is_not_acknowledged(start_daemon) -> Non
         config.render(
             config.node(),
             config.proxy(),
-            config.pipeline(
-                "publish", config.kafka_filter(), flow=[{"filter": "END"}, {"filter": "kafka"}]
-            ),
+            config.pipeline("publish", config.kafka_filter(), flow=[{"filter": "END"}, {"filter": "kafka"}]),
         )
     )
     with connected(daemon.address(), "c") as client:

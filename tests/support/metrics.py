@@ -26,6 +26,4 @@ class Metrics:
 
     def total(self, name: str, **labels: str) -> float:
         """Sum of the family's samples that carry these labels; 0 when there is none."""
-        return sum(
-            value for sample, has, value in self._samples if sample == name and labels.items() <= has.items()
-        )
+        return sum(value for sample, has, value in self._samples if sample == name and labels.items() <= has.items())

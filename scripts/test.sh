@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, tests, and says how each stage went. Needs no terminal.
+#   test.sh           unit and component tests, the running daemon, the running daemon with a real Kafka
+#   test.sh --all     and again under sanitizers; fuzzing, linting, the quick start, and the test of the tests
+# Logs: build/test-logs/. Exit code 0 when every stage passed; the last line counts stages.
+set -uo pipefail
+. "$(dirname "$0")/lib.sh"
+
+all=false
+case ${1:-} in
+  '') ;;
+  --all) all=true ;;
+  *) usage ;;
+esac
+
+cd "$ROOT" || exit 1
+exec </dev/null
+logs=$ROOT/build/test-logs
+mkdir -p "$logs"
+python=$ROOT/build/venv/bin/python
+
+names=()
+declare -A result seconds detail
+current=
+
+interrupted() {
+  [ -z "$current" ] || kill -TERM "$current" 2>/dev/null
+  exit 130
+}
+trap interrupted INT TERM
+
+# What a test runner said last, for the table.
+summary_of() { # LOG
+  sed -nE -e 's/^=+ (.*(passed|failed|error).*) =+$/\1/p' -e 's/^([0-9]+% tests passed.*)$/\1/p' \
+    -e 's/^(caught: .*)$/\1/p' "$1" | tail -n 1
+}
+
+# stage NAME TIME-OUT NEEDS COMMAND...: runs COMMAND, unless a stage among NEEDS (comma separated) did not pass.
+stage() {
+  local name=$1 limit=$2 needs=$3 need started=$SECONDS code=0 log=$logs/$1.log
+  shift 3
+  names+=("$name")
+  seconds[$name]=0
+  for need in ${needs//,/ }; do
+    if [ "${result[$need]}" != passed ]; then
+      result[$name]=failed
+      detail[$name]="not run: $need failed"
+      return
+    fi
+  done
+  printf '== %s\n' "$name"
+  timeout --kill-after=30 "$limit" "$@" >"$log" 2>&1 &
+  current=$!
+  wait "$current" || code=$?
+  current=
+  seconds[$name]=$((SECONDS - started))
+  detail[$name]=$(summary_of "$log")
+  if [ "$code" -eq 0 ]; then
+    result[$name]=passed
+    return
+  fi
+  result[$name]=failed
+  [ "$code" -ne 124 ] || detail[$name]="not done after $limit s"
+  printf '%s\n' "-- $name failed (exit code $code), the end of $log:"
+  tail -n 100 "$log"
+}
+
+pytest() { # NAME TIME-OUT NEEDS FOLDER BINARY
+  stage "$1" "$2" "$3" env MQTTPROXY_BIN="$ROOT/build/$5/mqttproxy" \
+    "$python" -m pytest -p no:cacheprovider --basetemp="$ROOT/build/test-data/$1" "tests/$4"
+}
+
+report() {
+  local name passed=0 failed=0
+  printf '\n%-22s %-7s %8s  %s\n' stage result seconds detail
+  for name in "${names[@]}"; do
+    printf '%-22s %-7s %8d  %s\n' "$name" "${result[$name]}" "${seconds[$name]}" "${detail[$name]}"
+    if [ "${result[$name]}" = passed ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  done
+  printf '\n%d passed, %d failed\n' "$passed" "$failed"
+  [ "$failed" -eq 0 ]
+}
+
+mkdir -p "$ROOT/build/test-data"
+stage packages 900 '' scripts/packages.sh "$($all && echo all || echo test)"
+stage build 1800 packages scripts/build.sh release
+stage unit 300 build ctest --preset release -j "$(nproc)" --no-tests=error
+stage python 300 packages bash -c \
+  'python3 -m venv build/venv && build/venv/bin/python -m pip install -q -r tests/requirements.txt'
+stage kafka 600 packages tests/kafka/kafka.sh fetch
+pytest integration 600 build,python integration release
+pytest system 1200 build,python,kafka system release
+
+if $all; then
+  stage format 120 packages scripts/lint.sh format
+  stage tidy 1500 build scripts/lint.sh tidy
+  for sanitizer in asan tsan; do
+    stage "build-$sanitizer" 1800 packages scripts/build.sh "$sanitizer"
+    stage "unit-$sanitizer" 900 "build-$sanitizer" ctest --preset "$sanitizer" -j "$(nproc)" --no-tests=error
+    pytest "integration-$sanitizer" 1200 "build-$sanitizer,python" integration "$sanitizer"
+  done
+  stage build-fuzz 900 packages scripts/build.sh fuzz
+  stage fuzz 600 build-fuzz tests/fuzz/run.sh build/fuzz 45
+  stage build-mutation 900 packages scripts/build.sh mutation-early-ack mqttproxy
+  stage mutation 600 build-mutation,python,kafka \
+    tests/system/expect_lost_acks.sh "$ROOT/build/mutation-early-ack/mqttproxy" "$python"
+  stage quickstart 900 build scripts/quickstart.sh --smoke
+fi
+report
