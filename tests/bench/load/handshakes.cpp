@@ -1,0 +1,163 @@
+#include "load/handshakes.hpp"
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <sys/socket.h>
+
+#include "load/error.hpp"
+#include "load/packets.hpp"
+
+namespace mqttproxy::bench {
+namespace {
+
+enum class Stage : std::uint8_t { Connecting, WaitsForConnack, WaitsForClose };
+
+/// A connection that is being opened; it lives in one of `concurrency` slots.
+struct Attempt {
+  Fd socket;
+  std::uint64_t number = 0;
+  Stage stage = Stage::Connecting;
+  AnswerStream answers;
+  Nanoseconds started{0};
+};
+
+class HandshakeRun {
+ public:
+  HandshakeRun(const Options& options, std::uint64_t count, std::uint64_t concurrency, AfterConnack after)
+      : options_(options), count_(count), after_(after), slots_(std::min(count, concurrency)) {
+    if (after_ == AfterConnack::Keep) result_.sockets.resize(count);
+  }
+
+  Handshakes run() {
+    const Nanoseconds begin = monotonic_now();
+    for (std::size_t slot = 0; slot < slots_.size(); ++slot) start_next(slot);
+    Nanoseconds last_progress = begin;
+    while (done_ < count_) {
+      const auto events = epoll_.wait(wait_step(options_.timeout));
+      now_ = monotonic_now();
+      for (const epoll_event& event : events) serve(event.data.u64);
+      if (!events.empty()) {
+        last_progress = now_;
+      } else if (now_ - last_progress > options_.timeout) {
+        throw LoadError("no progress while connecting: " + std::to_string(done_) + " of " + std::to_string(count_));
+      }
+    }
+    result_.elapsed = monotonic_now() - begin;
+    return std::move(result_);
+  }
+
+ private:
+  void start_next(std::size_t slot) {
+    if (next_ == count_) return;
+    Attempt& attempt = slots_[slot];
+    attempt = Attempt{};
+    attempt.number = next_++;
+    attempt.started = monotonic_now();
+    attempt.socket = start_connect(options_.target, attempt.number);
+    epoll_.add(attempt.socket.get(), EPOLLOUT, slot);
+  }
+
+  void serve(std::size_t slot) {
+    switch (slots_[slot].stage) {
+      case Stage::Connecting:
+        send_connect(slot);
+        break;
+      case Stage::WaitsForConnack:
+        read_connack(slot);
+        break;
+      case Stage::WaitsForClose:
+        read_close(slot);
+        break;
+    }
+  }
+
+  void send_connect(std::size_t slot) {
+    Attempt& attempt = slots_[slot];
+    if (const int error = connect_error(attempt.socket)) {
+      throw LoadError(system_error_text("connect (connection " + std::to_string(attempt.number) + ")", error));
+    }
+    const std::string client_id = options_.client_prefix + std::to_string(attempt.number);
+    send(attempt, encode_connect({client_id, options_.username, options_.password}));
+    attempt.stage = Stage::WaitsForConnack;
+    epoll_.modify(attempt.socket.get(), EPOLLIN, slot);
+  }
+
+  void read_connack(std::size_t slot) {
+    Attempt& attempt = slots_[slot];
+    const std::size_t got = read(attempt);
+    if (got == 0) throw LoadError("closed before CONNACK (connection " + std::to_string(attempt.number) + ")");
+    std::optional<Answer> connack;
+    const bool valid = attempt.answers.feed(std::span(buffer_).first(got), [&](Answer answer) { connack = answer; });
+    if (!valid || (connack && connack->type != AnswerType::Connack)) throw LoadError("the answer is no CONNACK");
+    if (!connack) return;
+    if (connack->value != 0) throw LoadError(refusal_text(connack->value));
+    result_.latency.record(now_ - attempt.started);
+    if (after_ == AfterConnack::Keep) {
+      epoll_.remove(attempt.socket.get());
+      result_.sockets[attempt.number] = std::move(attempt.socket);
+      finish(slot);
+      return;
+    }
+    send(attempt, kDisconnect);
+    attempt.stage = Stage::WaitsForClose;
+  }
+
+  void read_close(std::size_t slot) {
+    if (read(slots_[slot]) > 0) throw LoadError("the server sends after DISCONNECT");
+    finish(slot);
+  }
+
+  void finish(std::size_t slot) {
+    ++done_;
+    slots_[slot].socket.close();  // also when no other follows in this slot: its end of stream must not come again
+    start_next(slot);
+  }
+
+  /// 0: the server has closed.
+  std::size_t read(const Attempt& attempt) {
+    const ssize_t got = ::recv(attempt.socket.get(), buffer_.data(), buffer_.size(), 0);
+    if (got < 0 && attempt.stage == Stage::WaitsForClose && errno == ECONNRESET) return 0;
+    if (got < 0) throw LoadError(system_error_text("read (connection " + std::to_string(attempt.number) + ")", errno));
+    return static_cast<std::size_t>(got);
+  }
+
+  /// A fresh socket's buffer takes these few bytes whole.
+  static void send(const Attempt& attempt, std::string_view bytes) {
+    if (::send(attempt.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size())) {
+      return;
+    }
+    throw LoadError(system_error_text("write (connection " + std::to_string(attempt.number) + ")", errno));
+  }
+
+  const Options& options_;
+  std::uint64_t count_;
+  AfterConnack after_;
+  std::vector<Attempt> slots_;
+  Epoll epoll_;
+  std::array<std::uint8_t, 256> buffer_{};
+  std::uint64_t next_ = 0;
+  std::uint64_t done_ = 0;
+  Nanoseconds now_{0};
+  Handshakes result_;
+};
+
+}  // namespace
+
+Handshakes run_handshakes(const Options& options, std::uint64_t count, std::uint64_t concurrency, AfterConnack after) {
+  require_descriptors(after == AfterConnack::Keep ? count : std::min(count, concurrency));
+  return HandshakeRun(options, count, concurrency, after).run();
+}
+
+std::string refusal_text(unsigned return_code) {
+  static constexpr std::array<const char*, 6> kReasons = {
+      "accepted",           "unacceptable protocol version", "identifier rejected",
+      "server unavailable", "bad user name or password",     "not authorised"};
+  const std::string text = "refused with CONNACK return code " + std::to_string(return_code);
+  return return_code < kReasons.size() ? text + " (" + kReasons[return_code] + ")" : text;
+}
+
+}  // namespace mqttproxy::bench
