@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""Measures what the daemon costs and prints it beside its budget and its peers.
+
+All servers run on this machine over loopback and take turns within each round, so that a noisy moment hits all of
+them; a figure is the median over the rounds. CPU time per message is the figure to trust: it is user plus system of
+all threads of the server's process, with the load generator and Kafka left out. Nothing here fails because a figure
+is high; only a measurement that could not be made (a refused connection, a wrong acknowledgement) is an error.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from servers import BenchError, Daemon, Kafka, Mosquitto, find_mosquitto, resident_bytes
+
+ROOT = Path(__file__).resolve().parents[2]
+TOPIC = "bench"
+PARTITIONS = 4
+CONNECTIONS = 50
+IDLE_CONNECTIONS = 10_000
+PACED_RATE = 2_000
+
+
+@dataclass
+class Row:
+    """One line of the table. `limit` is the budget (lower is better), None where there is none."""
+
+    key: str
+    title: str
+    unit: str
+    limit: float | None
+    digits: int = 2
+
+
+ROWS = [
+    Row("uplink_w32_cpu", "QoS 1 uplink, window 32: CPU per message", "µs", 2.0),
+    Row("uplink_w32_rate", "  messages per second", "1/s", None, 0),
+    Row("uplink_w32_p50", "  PUBACK p50", "ms", None),
+    Row("uplink_w1_cpu", "QoS 1 uplink, window 1: CPU per message", "µs", 14.0),
+    Row("uplink_w1_rate", "  messages per second", "1/s", None, 0),
+    Row("uplink_w1_p50", "  PUBACK p50", "ms", None),
+    Row("paced_cpu", f"QoS 1 uplink paced {PACED_RATE:,}/s: CPU per message", "µs", 60.0),
+    Row("paced_p50", "  PUBACK p50", "ms", 3.0),
+    Row("paced_p99", "  PUBACK p99", "ms", None),
+    Row("connect_cpu", "CONNECT, CONNACK, DISCONNECT (ours with ClientAuth): CPU each", "µs", 30.0, 1),
+    Row("connect_rate", "  connections per second", "1/s", None, 0),
+    Row("idle_bytes", f"idle connection, RSS ({IDLE_CONNECTIONS:,} open)", "B", 1024, 0),
+    Row("start_s", "start to first PUBACK", "s", 0.3, 3),
+    Row("idle_rss", "RSS after the first PUBACK", "MiB", 20, 1),
+]
+
+
+@dataclass
+class Samples:
+    """values[row key][who] and the raw results behind them."""
+
+    values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    raw: list[dict] = field(default_factory=list)
+
+    def add(self, key: str, who: str, value: float) -> None:
+        self.values.setdefault(key, {}).setdefault(who, []).append(value)
+
+    def keep(self, what: str, who: str, result: dict) -> dict:
+        self.raw.append({"what": what, "who": who, "load_average": os.getloadavg()[0], **result})
+        return result
+
+
+class Bench:
+    def __init__(self, arguments: argparse.Namespace, kafka: Kafka, directory: Path):
+        self.arguments = arguments
+        self.kafka = kafka
+        self.directory = directory
+        self.samples = Samples()
+        self.mosquitto = None if arguments.no_mosquitto else find_mosquitto()
+
+    def run(self) -> None:
+        self.say("warming the broker up")
+        self.raw_producer("warm-up", in_flight=1600, seconds=self.arguments.broker_warmup)
+        for number in range(1, self.arguments.rounds + 1):
+            self.say(f"round {number} of {self.arguments.rounds}")
+            with ExitStack() as stack:
+                ours = self.start_daemon(stack)
+                peer = None
+                if self.mosquitto:
+                    peer = stack.enter_context(Mosquitto(self.mosquitto, self.directory))
+                    self.load("start", "mosquitto", ["first", "--port", str(peer.port)])
+                self.idle_round(ours, peer)
+                self.connect_round(ours, peer)
+                self.uplink_round("uplink_w32", ours, peer, window=32)
+                self.uplink_round("uplink_w1", ours, peer, window=1)
+                self.paced_round(ours, peer)
+
+    def start_daemon(self, stack: ExitStack) -> Daemon:
+        daemon = Daemon(self.arguments.daemon, self.kafka.bootstrap, TOPIC, self.directory)
+        command = [str(self.arguments.mqttload), "first", "--port", str(daemon.port), "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+            begin_ns = time.monotonic_ns()
+            stack.enter_context(daemon)
+            output, _ = first.communicate()
+        if first.returncode != 0:
+            raise BenchError(f"the daemon acknowledged nothing after its start; see {daemon.log}")
+        result = self.samples.keep("start", "ours", json.loads(output))
+        self.samples.add("start_s", "ours", (result["acknowledged_at_ns"] - begin_ns) / 1e9)
+        self.samples.add("idle_rss", "ours", resident_bytes(daemon.pid) / 2**20)
+        return daemon
+
+    def idle_round(self, ours: Daemon, peer: Mosquitto | None) -> None:
+        for who, server in self.turns(ours, peer):
+            result = self.load("idle", who, ["idle", "--port", str(server.port), "--pid", str(server.pid),
+                                             "--connections", str(IDLE_CONNECTIONS)])
+            self.samples.add("idle_bytes", who, result["resident_bytes_per_connection"])
+
+    def connect_round(self, ours: Daemon, peer: Mosquitto | None) -> None:
+        for who, server in self.turns(ours, peer):
+            options = ["connect", "--pid", str(server.pid), "--count", str(self.arguments.connects)]
+            if who == "ours":
+                options += ["--port", str(ours.auth_port), "--username", "test", "--password", "test"]
+            else:
+                options += ["--port", str(server.port)]
+            result = self.load("connect", who, options)
+            self.samples.add("connect_cpu", who, result["server_cpu_us"]["total"])
+            self.samples.add("connect_rate", who, result["per_second"])
+
+    def uplink_round(self, key: str, ours: Daemon, peer: Mosquitto | None, window: int) -> None:
+        for who, server in self.turns(ours, peer):
+            result = self.load(key, who, self.uplink_options(server) + ["--window", str(window)])
+            self.samples.add(f"{key}_cpu", who, result["server_cpu_us"]["total"])
+            self.samples.add(f"{key}_rate", who, result["per_second"])
+            self.samples.add(f"{key}_p50", who, result["latency_us"]["p50"] / 1000)
+        result = self.raw_producer(key, in_flight=window * CONNECTIONS, seconds=self.arguments.seconds)
+        self.samples.add(f"{key}_cpu", "librdkafka", result["cpu_us"]["total"])
+        self.samples.add(f"{key}_rate", "librdkafka", result["per_second"])
+        self.samples.add(f"{key}_p50", "librdkafka", result["latency_us"]["p50"] / 1000)
+
+    def paced_round(self, ours: Daemon, peer: Mosquitto | None) -> None:
+        rate = ["--rate", str(PACED_RATE)]
+        for who, server in self.turns(ours, peer):
+            result = self.load("paced", who, self.uplink_options(server) + rate)
+            self.samples.add("paced_cpu", who, result["server_cpu_us"]["total"])
+            for percentile in ("p50", "p99"):
+                self.samples.add(f"paced_{percentile}", who, result["latency_us"][percentile] / 1000)
+        result = self.raw_producer("paced", in_flight=1600, seconds=self.arguments.seconds, rate=PACED_RATE)
+        self.samples.add("paced_cpu", "librdkafka", result["cpu_us"]["total"])
+        for percentile in ("p50", "p99"):
+            self.samples.add(f"paced_{percentile}", "librdkafka", result["latency_us"][percentile] / 1000)
+
+    def uplink_options(self, server: Daemon | Mosquitto) -> list[str]:
+        return ["uplink", "--port", str(server.port), "--pid", str(server.pid), "--connections", str(CONNECTIONS),
+                "--qos", "1", "--payload", "256", "--seconds", str(self.arguments.seconds)]
+
+    @staticmethod
+    def turns(ours: Daemon, peer: Mosquitto | None):
+        return [("ours", ours)] + ([("mosquitto", peer)] if peer else [])
+
+    def load(self, what: str, who: str, options: list[str]) -> dict:
+        return self.samples.keep(what, who, self.json_of([str(self.arguments.mqttload), *options, "--json"]))
+
+    def raw_producer(self, what: str, in_flight: int, seconds: float, rate: int = 0) -> dict:
+        command = [str(self.arguments.rawproducer), "--brokers", self.kafka.bootstrap, "--topic", TOPIC,
+                   "--in-flight", str(in_flight), "--keys", str(CONNECTIONS), "--payload", "256",
+                   "--seconds", str(seconds), "--rate", str(rate)]
+        return self.samples.keep(what, "librdkafka", self.json_of(command))
+
+    def json_of(self, command: list[str]) -> dict:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"{' '.join(command)}\n{done.stderr.strip()}\nserver output is in {self.directory}")
+        return json.loads(done.stdout)
+
+    @staticmethod
+    def say(text: str) -> None:
+        print(f"-- {text}", file=sys.stderr, flush=True)
+
+
+def table(samples: Samples) -> str:
+    """Median and range of ours, its budget, and the peers' medians with ours as a multiple of them."""
+    header = ("", "ours", "(min … max)", "budget", "ours/budget", "librdkafka", "ours/it", "mosquitto", "ours/it")
+    lines = [header]
+    for row in ROWS:
+        by_who = samples.values.get(row.key, {})
+        ours = by_who.get("ours")
+        if not ours:
+            continue
+
+        def text(value: float, digits: int = row.digits) -> str:
+            return f"{value:,.{digits}f}"
+
+        median = statistics.median(ours)
+        cells = [f"{row.title} [{row.unit}]", text(median), f"({text(min(ours))} … {text(max(ours))})"]
+        cells += [text(row.limit), f"{median / row.limit:.2f}"] if row.limit is not None else ["", ""]
+        for who in ("librdkafka", "mosquitto"):
+            values = by_who.get(who)
+            peer = statistics.median(values) if values else 0
+            cells += [text(peer), f"{median / peer:.2f}"] if peer > 0 else ["", ""]
+        lines.append(tuple(cells))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "\n".join("  ".join([line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in
+                                                              zip(line[1:], widths[1:])]) for line in lines)
+
+
+def summary(samples: Samples) -> dict:
+    return {row.key: {"title": row.title.strip(), "unit": row.unit, "budget": row.limit,
+                      **{who: {"median": statistics.median(values), "values": values}
+                         for who, values in samples.values[row.key].items()}}
+            for row in ROWS if row.key in samples.values}
+
+
+def machine() -> dict:
+    commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True,
+                            check=False).stdout.strip()
+    return {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "commit": commit,
+            "kernel": platform.release(), "cpus": os.cpu_count(), "load_average": os.getloadavg()[0]}
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    build = ROOT / "build" / "release"
+    parser.add_argument("--daemon", type=Path, default=build / "mqttproxy")
+    parser.add_argument("--mqttload", type=Path, default=build / "tests" / "mqttload")
+    parser.add_argument("--rawproducer", type=Path, default=build / "tests" / "rawproducer")
+    parser.add_argument("--kafka-script", type=Path, default=ROOT / "tests" / "kafka" / "kafka.sh")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4, help="measured time of each uplink run")
+    parser.add_argument("--connects", type=int, default=10_000, help="connections of each connect run")
+    parser.add_argument("--broker-warmup", type=float, default=10, help="seconds; a cold broker costs its producers more")
+    parser.add_argument("--no-mosquitto", action="store_true")
+    arguments = parser.parse_args()
+    for binary in (arguments.daemon, arguments.mqttload, arguments.rawproducer, arguments.kafka_script):
+        if not os.access(binary, os.X_OK):
+            parser.error(f"not there or not executable: {binary} (scripts/bench.sh builds everything)")
+    return arguments
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    # Inherited by the servers: not all of them raise their descriptor limit themselves.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    about = machine()
+    try:
+        with Kafka(arguments.kafka_script, arguments.output / "kafka") as kafka:
+            kafka.make_topic(TOPIC, PARTITIONS)
+            bench = Bench(arguments, kafka, arguments.output)
+            bench.run()
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    print(table(bench.samples))
+    result = arguments.output / f"bench-{about['date'].replace(':', '')}.json"
+    result.write_text(json.dumps({"machine": about, "rows": summary(bench.samples), "runs": bench.samples.raw},
+                                 indent=1, ensure_ascii=False) + "\n")
+    print(f"\n{about['commit']}, {about['cpus']} CPUs, {arguments.rounds} rounds; all results: {result}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
