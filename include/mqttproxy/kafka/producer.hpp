@@ -2,7 +2,6 @@
 // exactly one Report with that token. acks=all and idempotence are not negotiable here (properties.hpp).
 #pragma once
 
-#include <boost/system/error_code.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -12,6 +11,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <boost/system/error_code.hpp>
 
 namespace mqttproxy::metrics {
 class Registry;
@@ -68,9 +69,9 @@ struct Record {
 
 enum class ProduceResult : std::uint8_t {
   Accepted,   // exactly one Report will follow
-  QueueFull,  // nothing was taken; on_room() will be called on this lane
+  QueueFull,  // nothing was taken (also while a fatal producer is replaced); on_room() will be called on this lane
   TooLarge,   // above message.max.bytes; nothing was taken
-  Failed,     // the producer is fatal or closing; nothing was taken
+  Failed,     // the producer is closing; nothing was taken
 };
 
 enum class TopicError : std::uint8_t {
@@ -93,8 +94,8 @@ struct ProducerOptions {
   std::string name;                   // librdkafka client.id and metrics label: the filter's name
   std::vector<std::string> backends;  // host:port, or exactly {"embedded"}
   std::vector<std::pair<std::string, std::string>> properties;  // librdkafka's, already checked
-  std::vector<std::string> topics;    // named in the configuration: handles and metadata are made at start
-  std::string dead_letter_topic;      // empty: none
+  std::vector<std::string> topics;  // named in the configuration: handles and metadata are made at start
+  std::string dead_letter_topic;    // empty: none
   std::uint32_t max_queue_messages = 200'000;
   std::uint64_t max_queue_bytes = 256ULL << 20U;
   std::uint32_t max_dynamic_topics = 1'000;

@@ -1,0 +1,35 @@
+// ProducerOptions as a librdkafka configuration.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <librdkafka/rdkafka.h>
+
+#include "mqttproxy/kafka/producer.hpp"
+
+#include "raii.hpp"
+
+namespace mqttproxy::kafka {
+
+class LibraryLog;
+
+/// Sets one property. The reason when librdkafka does not take it, without the value, which may be a secret.
+[[nodiscard]] std::optional<std::string> set_property(rd_kafka_conf_t* conf, std::string_view name,
+                                                      const std::string& value);
+
+/// Everything of `options` except the backends: our defaults, then its properties, then what is not negotiable.
+/// Throws std::runtime_error with the property and the reason.
+[[nodiscard]] ConfPtr make_conf(const ProducerOptions& options);
+
+/// rd_kafka_new. `log` must outlive the handle; nullptr silences it. Throws std::runtime_error with its reason.
+[[nodiscard]] HandlePtr make_handle(ConfPtr conf, LibraryLog* log);
+
+/// "host:port,host:port" for bootstrap.servers.
+[[nodiscard]] std::string bootstrap_servers(const ProducerOptions& options);
+
+/// backends == {"embedded"}.
+[[nodiscard]] bool is_embedded(const ProducerOptions& options) noexcept;
+
+}  // namespace mqttproxy::kafka

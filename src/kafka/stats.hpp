@@ -1,0 +1,45 @@
+// What a producer counts. Written by its report thread except where said; read by a scrape.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <librdkafka/rdkafka.h>
+
+#include "mqttproxy/kafka/producer.hpp"
+#include "mqttproxy/metrics/metrics.hpp"
+
+namespace mqttproxy::kafka {
+
+class Stats {
+ public:
+  void report(Outcome outcome, std::uint64_t count = 1) noexcept {
+    outcomes_[static_cast<std::size_t>(outcome)].add(count);
+  }
+  void restart() noexcept { restarts_.add(); }
+  /// Time from produce() to the report. Called for one record of each batch of reports: the clock is read per call.
+  void delivered(std::int64_t microseconds) noexcept;
+  /// Thread: any.
+  void error(rd_kafka_resp_err_t code) noexcept;
+
+  [[nodiscard]] std::uint64_t restarts() const noexcept { return restarts_.get(); }
+
+  void collect(metrics::Scrape& scrape, const std::string& producer) const;
+
+ private:
+  static constexpr std::array<std::int64_t, 14> kBoundsUs = {1'000,     2'500,     5'000,      10'000,    25'000,
+                                                             50'000,    100'000,   250'000,    500'000,   1'000'000,
+                                                             2'500'000, 5'000'000, 10'000'000, 30'000'000};
+  static constexpr int kLowestError = RD_KAFKA_RESP_ERR__BEGIN;
+  static constexpr std::size_t kErrors = RD_KAFKA_RESP_ERR_END_ALL - kLowestError;
+
+  std::array<metrics::Counter, 4> outcomes_;
+  std::array<metrics::Counter, kBoundsUs.size() + 1> latency_;
+  metrics::Counter latency_sum_us_;
+  metrics::Counter restarts_;
+  std::array<metrics::SharedCounter, kErrors> errors_;
+};
+
+}  // namespace mqttproxy::kafka
