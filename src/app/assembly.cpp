@@ -37,7 +37,6 @@ std::optional<config::Config> load_and_validate(const std::string& file) {
     NoSink sink;
     (void)build_pipelines(*config, [&sink](const kafka::ProducerOptions&) -> kafka::RecordSink& { return sink; });
   }
-  std::cerr << diagnostics->format_warnings();
   if (!diagnostics->ok()) {
     std::cerr << diagnostics->format_errors();
     return std::nullopt;

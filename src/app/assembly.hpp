@@ -14,7 +14,7 @@
 namespace mqttproxy::app {
 
 /// Reads and validates everything, filters included. nullopt: the errors are printed to stderr, exit with kExitUsage.
-/// Warnings are printed either way.
+/// Warnings are left to the caller (Config::diagnostics).
 [[nodiscard]] std::optional<config::Config> load_and_validate(const std::string& file);
 
 using SinkFor = std::function<kafka::RecordSink&(const kafka::ProducerOptions&)>;

@@ -131,6 +131,10 @@ int run_daemon(const RunOptions& options) {
   const auto config = load_and_validate(options.config);
   if (!config) return kExitUsage;
   start_logging(config->node.log);
+  for (const config::Problem& warning : config->diagnostics->warnings()) {
+    spdlog::warn("configuration {}:{}:{}: {}: {}", options.config, warning.mark.line, warning.mark.column, warning.path,
+                 warning.text);
+  }
   Daemon daemon(*config);
   try {
     daemon.start();
