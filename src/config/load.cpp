@@ -37,7 +37,7 @@ std::string peek(const YAML::Node& map, std::string_view key) {
 std::string title_of(const YAML::Node& root, std::size_t number) {
   const std::string kind = peek(root, "kind");
   const std::string name = peek(root, "name");
-  const std::string fallback = "document " + std::to_string(number);
+  std::string fallback = "document " + std::to_string(number);
   if (std::ranges::find(kKinds, std::string_view(kind)) == kKinds.end()) return fallback;
   if (is_legal_name(name)) return kind + " " + name;
   if (kind == kKinds[0] && name.empty()) return kind + " " + NodeConfig().name;
@@ -96,12 +96,18 @@ void load_node(Documents& documents, Config& config) {
   }
 }
 
-PipelineNames load_pipelines(Documents& documents, Config& config) {
+PipelineNames load_pipelines(Documents& documents, Config& config, const Diagnostics& diagnostics) {
   PipelineNames names;
   names.complete = documents.complete;
   NameLines claimed;
   for (Object& document : documents.pipelines) {
+    const std::size_t errors_before = diagnostics.errors().size();
     PipelineConfig pipeline = read_pipeline(document);
+    if (diagnostics.errors().size() != errors_before) {
+      // Nobody shall build it, and report the same again in other words.
+      pipeline.flow.clear();
+      pipeline.filters.clear();
+    }
     if (pipeline.name.empty()) {
       names.complete = false;
     } else if (claim_name(claimed, pipeline.name, document)) {
@@ -142,7 +148,8 @@ void warn_unused_pipelines(const Config& config, Diagnostics& diagnostics) {
 
 }  // namespace
 
-std::optional<Config> load(const std::filesystem::path& file, const std::shared_ptr<Diagnostics>& diagnostics) {
+std::optional<Config> load_for_check(const std::filesystem::path& file,
+                                     const std::shared_ptr<Diagnostics>& diagnostics) {
   const SourcedText text = read_file(file, kMaxFileBytes);
   if (!text.ok()) {
     diagnostics->error({}, "", "the file cannot be read: " + text.problem);
@@ -155,10 +162,15 @@ std::optional<Config> load(const std::filesystem::path& file, const std::shared_
   config.diagnostics = diagnostics;
   Documents documents = sort_by_kind(*roots, *diagnostics);
   load_node(documents, config);
-  const PipelineNames pipelines = load_pipelines(documents, config);
+  const PipelineNames pipelines = load_pipelines(documents, config, *diagnostics);
   load_proxies(documents, pipelines, config, *diagnostics);
+  if (diagnostics->ok()) warn_unused_pipelines(config, *diagnostics);
+  return config;
+}
+
+std::optional<Config> load(const std::filesystem::path& file, const std::shared_ptr<Diagnostics>& diagnostics) {
+  std::optional<Config> config = load_for_check(file, diagnostics);
   if (!diagnostics->ok()) return std::nullopt;
-  warn_unused_pipelines(config, *diagnostics);
   return config;
 }
 

@@ -51,7 +51,8 @@ std::vector<JumpConfig> read_jumps(const Value& value) {
 void check_filter_exists(const Value& value, const std::string& name, const std::vector<FilterConfig>& filters) {
   if (name == kEnd || std::ranges::find(filters, name, &FilterConfig::name) != filters.end()) return;
   std::vector<std::string_view> known;
-  for (const FilterConfig& filter : filters) known.push_back(filter.name);
+  known.reserve(filters.size() + 1);
+  for (const FilterConfig& filter : filters) known.emplace_back(filter.name);
   known.push_back(kEnd);
   const std::string_view near = util::nearest(name, known);
   value.error("there is no filter \"" + util::printable(name, 64) + '"' +
@@ -81,6 +82,7 @@ std::optional<FlowConfig> read_flow_node(const Value& value, const std::vector<F
 /// Without a flow the filters run in the order in which they are listed.
 std::vector<FlowConfig> flow_of(const std::vector<FilterConfig>& filters) {
   std::vector<FlowConfig> flow;
+  flow.reserve(filters.size());
   for (const FilterConfig& filter : filters) {
     flow.push_back(FlowConfig{filter.name, filter.name, {}, filter.value.mark()});
   }

@@ -30,12 +30,12 @@ Object::Object(const Value& value) : value_(value) {
       continue;
     }
     const std::string& key = pair.first.Scalar();
-    Value child(pair.second, mark, child_path(value.path(), key), value.diagnostics());
+    const Value child(pair.second, mark, child_path(value.path(), key), value.diagnostics());
     if (const Entry* first = entry(key)) {
       child.error("repeated key; it is already in line " + std::to_string(first->value.mark().line));
       continue;
     }
-    entries_.push_back(Entry{key, std::move(child)});
+    entries_.push_back(Entry{key, child});
   }
 }
 

@@ -16,7 +16,7 @@ Mark mark_of(const YAML::Node& node) {
 }
 
 std::string child_path(const std::string& path, std::string_view key) {
-  const std::string name = util::printable(key, kMaxEchoBytes);
+  std::string name = util::printable(key, kMaxEchoBytes);
   if (path.empty()) return name;
   // Only the title of a document ("MQTTProxy m") has a blank and no colon.
   const bool title = path.find(' ') != std::string::npos && path.find(": ") == std::string::npos;

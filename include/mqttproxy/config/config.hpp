@@ -46,7 +46,7 @@ struct LimitsConfig {
   std::uint16_t max_topic_bytes = 4'096;
   std::uint16_t max_topic_levels = 128;
   std::uint16_t max_filters_per_packet = 1'000;
-  std::uint32_t ack_window = 1'000;  // unacked uplink messages per connection
+  std::uint32_t ack_window = 1'000;                                  // unacked uplink messages per connection
   std::chrono::milliseconds session_expiry{std::chrono::hours(24)};  // of an offline persistent session
   std::chrono::milliseconds drain_timeout{30'000};
 };
@@ -107,5 +107,11 @@ struct Config {
 /// when diagnostics hold an error. A YAML syntax error is reported alone. Thread: main.
 [[nodiscard]] std::optional<Config> load(const std::filesystem::path& file,
                                          const std::shared_ptr<Diagnostics>& diagnostics);
+
+/// As load(), but a file with errors has a result too, so that a check can report what is wrong inside its filters in
+/// the same go; pipelines that hold an error already come out empty. With errors in the diagnostics the result is for
+/// no other use. nullopt when the file is no YAML at all. Thread: main.
+[[nodiscard]] std::optional<Config> load_for_check(const std::filesystem::path& file,
+                                                   const std::shared_ptr<Diagnostics>& diagnostics);
 
 }  // namespace mqttproxy::config

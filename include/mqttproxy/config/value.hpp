@@ -23,8 +23,8 @@ namespace mqttproxy::config {
 /// One YAML node with its key path. `mark` is the place of the key that names it (of the node itself in a list).
 class Value {
  public:
-  Value(YAML::Node node, Mark mark, std::string path, Diagnostics& diagnostics)
-      : node_(std::move(node)), mark_(mark), path_(std::move(path)), diagnostics_(&diagnostics) {}
+  Value(const YAML::Node& node, Mark mark, std::string path, Diagnostics& diagnostics)
+      : node_(node), mark_(mark), path_(std::move(path)), diagnostics_(&diagnostics) {}
   Value(const Value&) = default;
   /// Points this Value at the other's node. (YAML::Node's own assignment would overwrite the document instead.)
   Value& operator=(const Value& other);

@@ -59,8 +59,8 @@ TEST(PublishedExample, numbers_beside_headers_are_explained_per_policy) {
   read_policies(loaded.config->pipelines.at(0).filters.at(0).value);
   const std::string path = ": this key stands beside \"headers\", which is empty: indent 0, 1, 2 … below headers\n";
   EXPECT_EQ(loaded.config->diagnostics->format_errors(),
-            "f:30:5: Pipeline pipeline-mqtt-publish: filters[0].policies[0].0" + path +
-                "f:41:5: Pipeline pipeline-mqtt-publish: filters[0].policies[1].0" + path);
+            "f:34:5: Pipeline pipeline-mqtt-publish: filters[0].policies[0].0" + path +
+                "f:45:5: Pipeline pipeline-mqtt-publish: filters[0].policies[1].0" + path);
 }
 
 TEST(PublishedExample, corrected_it_has_no_problem) {

@@ -279,6 +279,30 @@ TEST(Load, an_anchor_that_contains_itself_is_harmless) {
   EXPECT_FALSE(load_text("&a\nkind: MQTTProxy\nname: m\nrules: *a\nport: [*a]\nx: &b [*b]\n").config.has_value());
 }
 
+TEST(LoadForCheck, a_file_with_errors_has_its_sound_pipelines_and_the_others_empty) {
+  const test::TempFile file(
+      "kind: Pipeline\nname: broken\nfilters:\n- {name: a, kind: A}\n- {name: a, kind: A}\n---\n"
+      "kind: Pipeline\nname: sound\nfilters:\n- {name: b, kind: B}\n---\n"
+      "kind: MQTTProxy\nname: m\nport: x\n");
+  const auto diagnostics = std::make_shared<Diagnostics>("f");
+  const auto config = load_for_check(file.path(), diagnostics);
+  EXPECT_FALSE(diagnostics->ok());
+  ASSERT_TRUE(config.has_value());
+  ASSERT_EQ(config->pipelines.size(), 2U);
+  EXPECT_EQ(config->pipelines[0].name, "broken");
+  EXPECT_TRUE(config->pipelines[0].filters.empty());
+  EXPECT_TRUE(config->pipelines[0].flow.empty());
+  ASSERT_EQ(config->pipelines[1].filters.size(), 1U);
+  EXPECT_EQ(config->pipelines[1].flow.size(), 1U);
+  config->pipelines[1].filters[0].value.error("found as well");
+  EXPECT_EQ(diagnostics->errors().back().path, "Pipeline sound: filters[0]");
+}
+
+TEST(LoadForCheck, a_file_that_is_no_yaml_has_nothing_to_check) {
+  const test::TempFile file("kind: [\n");
+  EXPECT_FALSE(load_for_check(file.path(), std::make_shared<Diagnostics>("f")).has_value());
+}
+
 TEST(Load, values_outlive_the_call) {
   std::optional<Config> config = load_with("").config;
   ASSERT_TRUE(config.has_value());
