@@ -68,8 +68,8 @@ std::string_view message(Errc e) noexcept {
 }
 
 const boost::system::error_category& category() noexcept {
-  static const Category kCategory;
-  return kCategory;
+  static const Category mqtt_category;
+  return mqtt_category;
 }
 
 }  // namespace mqttproxy::mqtt

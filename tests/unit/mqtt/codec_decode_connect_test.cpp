@@ -3,7 +3,7 @@
 namespace mqttproxy::mqtt::test {
 namespace {
 
-const DecodeLimits kLimits;
+constexpr DecodeLimits kLimits;
 
 // ---- What is refused
 

@@ -5,7 +5,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-const DecodeLimits kLimits;
+constexpr DecodeLimits kLimits;
 
 std::string repeat(std::string_view piece, std::size_t times) {
   std::string out;

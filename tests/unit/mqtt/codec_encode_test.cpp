@@ -4,7 +4,7 @@
 namespace mqttproxy::mqtt::test {
 namespace {
 
-const DecodeLimits kUnlimited{.max_packet_bytes = 0xFFFF'FFFF, .max_topic_bytes = 65'535};
+constexpr DecodeLimits kUnlimited{.max_packet_bytes = 0xFFFF'FFFF, .max_topic_bytes = 65'535};
 
 struct EncodeCase {
   const char* name;
@@ -12,8 +12,8 @@ struct EncodeCase {
   std::string expected;
 };
 
-void PrintTo(const EncodeCase& encode_case, std::ostream* out) {
-  *out << encode_case.name;
+std::ostream& operator<<(std::ostream& out, const EncodeCase& encode_case) {
+  return out << encode_case.name;
 }
 
 class Encode : public ::testing::TestWithParam<EncodeCase> {};
@@ -39,7 +39,7 @@ TEST_P(Encode, DecodesToTheSame) {
   EXPECT_TRUE(*decoded == GetParam().packet);
 }
 
-const Will kWill{.topic = "w", .payload = "gone", .qos = Qos::AtLeastOnce, .retain = true};
+constexpr Will kWill{.topic = "w", .payload = "gone", .qos = Qos::AtLeastOnce, .retain = true};
 
 INSTANTIATE_TEST_SUITE_P(
     Table, Encode,

@@ -12,8 +12,8 @@
 
 namespace mqttproxy::mqtt {
 
-inline void PrintTo(Errc e, std::ostream* out) {
-  *out << kind(e);
+inline std::ostream& operator<<(std::ostream& out, Errc e) {
+  return out << kind(e);
 }
 
 namespace test {
@@ -30,8 +30,8 @@ struct ErrorCase {
   Errc expected;
 };
 
-inline void PrintTo(const ErrorCase& error_case, std::ostream* out) {
-  *out << error_case.name;
+inline std::ostream& operator<<(std::ostream& out, const ErrorCase& error_case) {
+  return out << error_case.name;
 }
 
 /// The name of a table's line, for INSTANTIATE_TEST_SUITE_P.

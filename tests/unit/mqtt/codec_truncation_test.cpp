@@ -7,7 +7,7 @@
 namespace mqttproxy::mqtt::test {
 namespace {
 
-const DecodeLimits kLimits;
+constexpr DecodeLimits kLimits;
 
 /// The front of `packet` in memory of exactly that size, so that the sanitizer sees a byte read beyond it.
 struct ExactCopy {

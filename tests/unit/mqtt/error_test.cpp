@@ -16,6 +16,7 @@ using ::testing::MatchesRegex;
 
 std::vector<Errc> all_errors() {
   std::vector<Errc> all;
+  all.reserve(static_cast<std::size_t>(Errc::Count_));
   for (int i = 0; i < static_cast<int>(Errc::Count_); ++i) all.push_back(static_cast<Errc>(i));
   return all;
 }

@@ -3,7 +3,7 @@
 namespace mqttproxy::mqtt::test {
 namespace {
 
-const DecodeLimits kUnlimited{.max_packet_bytes = 0xFFFF'FFFF};
+constexpr DecodeLimits kUnlimited{.max_packet_bytes = 0xFFFF'FFFF};
 
 Result<std::optional<FixedHeader>> decode(std::string_view notation) {
   return decode_fixed_header(bytes(notation), kUnlimited);
