@@ -45,6 +45,8 @@ rd_kafka_resp_err_t enqueue(rd_kafka_t* client, rd_kafka_topic_t* topic, std::op
   if (key) add(RD_KAFKA_VTYPE_KEY).u.mem = {const_cast<char*>(non_null(*key)), key->size()};
   if (headers) add(RD_KAFKA_VTYPE_HEADERS).u.headers = headers.get();
   const ErrorPtr error(rd_kafka_produceva(client, fields.data(), count));
+  // A fatal handle names the error that made it so.
+  if (rd_kafka_error_is_fatal(error.get()) != 0) return RD_KAFKA_RESP_ERR__FATAL;
   if (error != nullptr) return rd_kafka_error_code(error.get());
   static_cast<void>(headers.release());  // NOLINT(bugprone-unused-return-value): the message owns them now
   return RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -19,6 +19,7 @@ namespace mqttproxy::kafka {
 void add_header(rd_kafka_headers_t* headers, std::string_view name, std::string_view value);
 
 /// rd_kafka_produceva with a copy of key and value. Takes `headers` (may be empty) when it succeeds.
+/// _FATAL when the client will never take anything again.
 [[nodiscard]] rd_kafka_resp_err_t enqueue(rd_kafka_t* client, rd_kafka_topic_t* topic,
                                           std::optional<std::string_view> key, std::string_view value,
                                           HeadersPtr& headers, std::uint64_t token) noexcept;

@@ -15,9 +15,10 @@ constexpr int kCritical = 2;
 constexpr int kError = 3;
 constexpr int kWarning = 4;
 
-/// Facilities of lines that come with every lost, refused or slow connection.
-constexpr std::array<std::string_view, 7> kConnectionTrouble = {"FAIL",    "ERROR",   "BROKERFAIL", "REQTMOUT",
-                                                                "CONNECT", "CLOSING", "MAXBACKOFF"};
+/// Facilities of lines that come with every lost, refused or slow connection, which the health probe reports, and of
+/// the fatal error, which the producer reports when it replaces the handle.
+constexpr std::array<std::string_view, 8> kSaidElsewhere = {"FAIL",    "ERROR",   "BROKERFAIL", "REQTMOUT",
+                                                            "CONNECT", "CLOSING", "MAXBACKOFF", "FATAL"};
 
 spdlog::level::level_enum severity(int level) noexcept {
   if (level <= kCritical) return spdlog::level::critical;
@@ -27,7 +28,7 @@ spdlog::level::level_enum severity(int level) noexcept {
 }  // namespace
 
 bool LibraryLog::is_due(int level, std::string_view facility, Clock::time_point now) {
-  if (level > kWarning || std::ranges::find(kConnectionTrouble, facility) != kConnectionTrouble.end()) return false;
+  if (level > kWarning || std::ranges::find(kSaidElsewhere, facility) != kSaidElsewhere.end()) return false;
   const std::scoped_lock lock(mutex_);
   const auto last = last_.find(facility);
   if (last == last_.end()) {

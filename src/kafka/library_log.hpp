@@ -13,8 +13,8 @@ namespace mqttproxy::kafka {
 
 /// Receives the lines of one librdkafka handle; must outlive it. Thread: any (librdkafka's own).
 ///
-/// Connection trouble goes to debug: the health probe says once what changed and repeats it every 30 s. Other warnings
-/// and errors appear at most once per facility in that time, the rest of them at debug. Informational lines: debug.
+/// What our own lines say (Kafka is away, the handle is fatal) goes to debug. Other warnings and errors appear at most
+/// once per facility in 30 s, the rest of them at debug. Informational lines: debug.
 class LibraryLog {
  public:
   using Clock = std::chrono::steady_clock;

@@ -121,7 +121,7 @@ void ProducerImpl::take_rare_report(const rd_kafka_message_t& message, bool from
 void ProducerImpl::take_error(rd_kafka_event_t* event) {
   const rd_kafka_resp_err_t code = rd_kafka_event_error(event);
   stats_.error(code);
-  if (code == RD_KAFKA_RESP_ERR__FATAL) {
+  if (rd_kafka_event_error_is_fatal(event) != 0) {
     fatal_.store(true);
   } else {
     health_.note_error(rd_kafka_event_error_string(event), code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN);
