@@ -1,7 +1,8 @@
 #include "expression.hpp"
 
-#include <optional>
+#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include <re2/re2.h>
 
@@ -16,22 +17,30 @@ bool is_meta(char c) noexcept {
   return std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos;
 }
 
-/// The plain text whose search gives the same answer as `pattern`'s, when there is one.
-std::optional<std::string> literal_of(std::string_view pattern) {
-  // Unanchored, a trailing "x*" or ".*" may always match nothing: "gate*" finds what "gat" finds, ".*" what "" finds.
-  while (pattern.size() >= 2 && pattern.back() == '*') {
+}  // namespace
+
+std::optional<Expression::Literal> Expression::literal_of(std::string_view pattern) {
+  Literal literal;
+  if (pattern.starts_with('^')) {
+    literal.at_start = true;
+    pattern.remove_prefix(1);
+  }
+  if (pattern.ends_with('$')) {
+    literal.at_end = true;
+    pattern.remove_suffix(1);
+  }
+  // With an open end, a trailing "x*" or ".*" may always match nothing: "gate*" finds what "gat" finds, ".*" what ""
+  // finds.
+  while (!literal.at_end && pattern.size() >= 2 && pattern.back() == '*') {
     const char repeated = pattern[pattern.size() - 2];
     const bool one_byte = static_cast<unsigned char>(repeated) < 0x80U;
     if (!one_byte || (is_meta(repeated) && repeated != '.')) return std::nullopt;
     pattern.remove_suffix(2);
   }
-  for (const char c : pattern) {
-    if (is_meta(c)) return std::nullopt;
-  }
-  return std::string(pattern);
+  if (std::ranges::any_of(pattern, is_meta)) return std::nullopt;
+  literal.text = pattern;
+  return literal;
 }
-
-}  // namespace
 
 Expression::Expression(const std::string& pattern) {
   RE2::Options options;
@@ -51,7 +60,12 @@ Expression& Expression::operator=(Expression&&) noexcept = default;
 Expression::~Expression() = default;
 
 bool Expression::found_in(std::string_view text) const noexcept {
-  if (!regex_) return text.find(literal_) != std::string_view::npos;
+  if (!regex_) {
+    if (literal_.at_start && literal_.at_end) return text == literal_.text;
+    if (literal_.at_start) return text.starts_with(literal_.text);
+    if (literal_.at_end) return text.ends_with(literal_.text);
+    return text.find(literal_.text) != std::string_view::npos;
+  }
   const re2::StringPiece piece(text.data(), text.size());
   return regex_->Match(piece, 0, piece.size(), RE2::UNANCHORED, nullptr, 0);
 }

@@ -121,7 +121,7 @@ flow:
 };
 
 INSTANTIATE_TEST_SUITE_P(Mistakes, PipelineBuild, testing::ValuesIn(kCases),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& param_info) { return std::string(param_info.param.name); });
 
 TEST(PipelineBuildAgain, FailsAgainThoughItsErrorsAreKnown) {
   test::Script script;
