@@ -42,7 +42,7 @@ std::optional<Expression::Literal> Expression::literal_of(std::string_view patte
   return literal;
 }
 
-Expression::Expression(const std::string& pattern) {
+Expression::Expression(const std::string& pattern) : pattern_(pattern) {
   RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(kMaxRegexBytes);

@@ -23,6 +23,7 @@ class Expression {
   ~Expression();
 
   [[nodiscard]] bool found_in(std::string_view text) const noexcept;
+  [[nodiscard]] const std::string& pattern() const noexcept { return pattern_; }
   /// Whether the fast path serves it.
   [[nodiscard]] bool is_literal() const noexcept { return regex_ == nullptr; }
 
@@ -35,6 +36,7 @@ class Expression {
   };
   static std::optional<Literal> literal_of(std::string_view pattern);
 
+  std::string pattern_;
   Literal literal_;
   std::unique_ptr<re2::RE2> regex_;  // nullptr: literal_ serves
 };

@@ -38,8 +38,12 @@ OnNoMatch resolve_on_no_match(const TopicMapperOptions& options, const config::P
 
 }  // namespace
 
-TopicMapper::TopicMapper(TopicMapperOptions options, OnNoMatch on_no_match, pipeline::SlotTable& slots)
-    : options_(std::move(options)), on_no_match_(on_no_match), levels_needed_(count_levels_needed(options_)) {
+TopicMapper::TopicMapper(std::string name, TopicMapperOptions options, OnNoMatch on_no_match,
+                         pipeline::SlotTable& slots)
+    : name_(std::move(name)),
+      options_(std::move(options)),
+      on_no_match_(on_no_match),
+      levels_needed_(count_levels_needed(options_)) {
   if (!options_.topic_key.empty()) topic_slot_ = slots.slot(options_.topic_key);
   if (!options_.header_key.empty()) header_slot_ = slots.slot(options_.header_key);
   levels_.reserve(std::min<std::size_t>(levels_needed_, 128));
@@ -49,9 +53,15 @@ FilterResult TopicMapper::handle(pipeline::Context& context) noexcept {
   if (context.type != mqtt::PacketType::Publish || context.publish == nullptr) return pipeline::kSuccess;
   if (options_.is_empty()) return pipeline::kSuccess;  // "empty topicMapper means there is no map"
   split(context.publish->topic);
-  const TopicMapperOptions::Policy* policy = find_policy();
-  if (policy == nullptr) return kMapFailed;
+  const TopicMapperOptions::Route* route = find_route();
+  if (route == nullptr) {
+    if (context.trace) context.trace(name_, "no route");
+    return kMapFailed;
+  }
+  const TopicMapperOptions::Policy* policy = &options_.policies[route->policy];
+  if (context.trace) context.trace(name_, "route " + route->expression.pattern() + " to policy " + policy->name);
   const TopicMapperOptions::KafkaTopic* topic = find_topic(*policy);
+  if (context.trace) context.trace(name_, topic == nullptr ? "no Kafka topic" : "Kafka topic " + topic->name);
   if (topic == nullptr) return kMapFailed;
 
   if (!options_.topic_key.empty()) context.set_text(topic_slot_, topic->name);
@@ -67,6 +77,7 @@ FilterResult TopicMapper::handle(pipeline::Context& context) noexcept {
 
 bool TopicMapper::unhandled(pipeline::Context& context, FilterResult /*result*/) noexcept {
   static constexpr std::string_view kReason = "no topic mapping";
+  if (context.trace) context.trace(name_, "onNoMatch " + std::string(to_string(on_no_match_)));
   switch (on_no_match_) {
     case OnNoMatch::Default:
       return true;
@@ -96,10 +107,10 @@ void TopicMapper::split(std::string_view mqtt_topic) {
   }
 }
 
-const TopicMapperOptions::Policy* TopicMapper::find_policy() const noexcept {
+const TopicMapperOptions::Route* TopicMapper::find_route() const noexcept {
   if (levels_.size() <= options_.match_index) return nullptr;
   for (const TopicMapperOptions::Route& route : options_.routes) {
-    if (route.expression.found_in(levels_[options_.match_index])) return &options_.policies[route.policy];
+    if (route.expression.found_in(levels_[options_.match_index])) return &route;
   }
   return nullptr;
 }
@@ -120,7 +131,7 @@ std::unique_ptr<pipeline::Filter> TopicMapper::make(const pipeline::FilterBuild&
   TopicMapperOptions options = read_topic_mapper(reading.value());
   const OnNoMatch on_no_match = resolve_on_no_match(options, build.pipeline, reading.value());
   if (!reading.publish()) return nullptr;
-  return std::make_unique<TopicMapper>(std::move(options), on_no_match, build.slots);
+  return std::make_unique<TopicMapper>(build.config.name, std::move(options), on_no_match, build.slots);
 }
 
 }  // namespace mqttproxy::filters

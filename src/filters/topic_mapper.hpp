@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +18,7 @@ class TopicMapper final : public pipeline::Filter {
  public:
   static constexpr pipeline::FilterResult kMapFailed = 1;  // MQTTTopicMapFailed
 
-  TopicMapper(TopicMapperOptions options, OnNoMatch on_no_match, pipeline::SlotTable& slots);
+  TopicMapper(std::string name, TopicMapperOptions options, OnNoMatch on_no_match, pipeline::SlotTable& slots);
 
   [[nodiscard]] pipeline::FilterResult handle(pipeline::Context& context) noexcept override;
   [[nodiscard]] bool unhandled(pipeline::Context& context, pipeline::FilterResult result) noexcept override;
@@ -27,10 +28,11 @@ class TopicMapper final : public pipeline::Filter {
 
  private:
   void split(std::string_view mqtt_topic);
-  [[nodiscard]] const TopicMapperOptions::Policy* find_policy() const noexcept;
+  [[nodiscard]] const TopicMapperOptions::Route* find_route() const noexcept;
   [[nodiscard]] const TopicMapperOptions::KafkaTopic* find_topic(
       const TopicMapperOptions::Policy& policy) const noexcept;
 
+  std::string name_;
   TopicMapperOptions options_;
   OnNoMatch on_no_match_;
   pipeline::Slot topic_slot_ = 0;

@@ -17,6 +17,9 @@ namespace {
 
 using Policy = TopicMapperOptions::Policy;
 
+/// By OnNoMatch.
+constexpr std::array<std::string_view, 4> kOnNoMatch = {"default", "deadLetter", "drop", "disconnect"};
+
 /// A topic name has at most 65,535 bytes, so this many levels.
 constexpr std::int64_t kMaxLevelIndex = 65'535;
 
@@ -167,15 +170,18 @@ void read_set_kv(config::Object& object, TopicMapperOptions& options) {
 }
 
 std::optional<OnNoMatch> read_on_no_match(config::Object& object) {
-  static constexpr std::array<std::string_view, 4> kChoices = {"default", "deadLetter", "drop", "disconnect"};
   const auto value = object.find_set("onNoMatch");
   if (!value) return std::nullopt;
-  const std::optional<std::string> text = value->as_choice(kChoices);
+  const std::optional<std::string> text = value->as_choice(kOnNoMatch);
   if (!text) return std::nullopt;
-  return static_cast<OnNoMatch>(std::ranges::find(kChoices, *text) - kChoices.begin());
+  return static_cast<OnNoMatch>(std::ranges::find(kOnNoMatch, *text) - kOnNoMatch.begin());
 }
 
 }  // namespace
+
+std::string_view to_string(OnNoMatch value) noexcept {
+  return kOnNoMatch[static_cast<std::size_t>(value)];
+}
 
 TopicMapperOptions read_topic_mapper(const config::Value& value) {
   TopicMapperOptions options;

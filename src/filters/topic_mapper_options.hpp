@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,9 @@ enum class OnNoMatch : std::uint8_t {
   Drop,        // acknowledged, stored nowhere, counted
   Disconnect,  // not acknowledged, the connection ends
 };
+
+/// As in the configuration: "deadLetter".
+[[nodiscard]] std::string_view to_string(OnNoMatch value) noexcept;
 
 struct TopicMapperOptions {
   struct KafkaTopic {
