@@ -21,6 +21,7 @@ constexpr std::int64_t kMaxStringBytes = 65'535;
 constexpr std::int64_t kMaxAckWindow = 65'535;
 constexpr milliseconds kMinConnectTimeout{100};
 constexpr milliseconds kMaxConnectTimeout{300'000};
+constexpr milliseconds kMaxSessionExpiry{std::chrono::hours(24 * 365)};
 constexpr milliseconds kMaxDrainTimeout{3'600'000};
 
 constexpr std::array<std::string_view, 5> kLogLevels = {"trace", "debug", "info", "warn", "error"};
@@ -97,6 +98,8 @@ void read_limits(Object& section, LimitsConfig& limits) {
   read_number(section, "maxTopicLevels", limits.max_topic_levels, 1, kMaxStringBytes);
   read_number(section, "maxFiltersPerSubscribe", limits.max_filters_per_packet, 1, kMaxStringBytes);
   read_number(section, "ackWindow", limits.ack_window, 1, kMaxAckWindow);
+  limits.session_expiry =
+      section.duration_or("sessionExpiry", limits.session_expiry, milliseconds(1'000), kMaxSessionExpiry);
   limits.drain_timeout = section.duration_or("drainTimeout", limits.drain_timeout, milliseconds(0), kMaxDrainTimeout);
 }
 

@@ -1,5 +1,6 @@
 #include "listen.hpp"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,11 +38,17 @@ class Descriptor {
                               std::to_string(endpoint.port()));
 }
 
+bool has_ipv6() {
+  return Descriptor(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)).get() >= 0 || errno != EAFNOSUPPORT;
+}
+
 Descriptor bind_socket(const boost::asio::ip::tcp::endpoint& endpoint, bool shared) {
   Descriptor fd(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) fail(endpoint, "socket");
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const int off = 0;  // "::" takes IPv4 as well, whatever the system's default
+  if (endpoint.address().is_v6()) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   if (shared && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) fail(endpoint, "SO_REUSEPORT");
   if (::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) fail(endpoint, "listen on");
   return fd;
@@ -61,7 +68,8 @@ boost::asio::ip::tcp::endpoint local_endpoint(int fd) {
 
 std::vector<int> listen_sockets(const config::Endpoint& wanted, unsigned count) {
   boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::make_address(wanted.host), wanted.port);
-  { endpoint = local_endpoint(bind_socket(endpoint, false).get()); }
+  if (wanted.host == "::" && !has_ipv6()) endpoint.address(boost::asio::ip::address_v4::any());
+  endpoint = local_endpoint(bind_socket(endpoint, false).get());
   std::vector<Descriptor> sockets;
   for (unsigned i = 0; i < count; ++i) {
     sockets.push_back(bind_socket(endpoint, true));
