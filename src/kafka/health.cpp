@@ -20,6 +20,10 @@ HealthProbe::HealthProbe(std::string producer, std::string address, ClientSource
 }
 
 HealthProbe::~HealthProbe() {
+  join();
+}
+
+void HealthProbe::join() noexcept {
   stop();
   if (thread_.joinable()) thread_.join();
 }

@@ -26,7 +26,7 @@ class HealthProbe {
   static constexpr std::chrono::seconds kWhenReady{5};
   static constexpr std::chrono::seconds kWhenNot{1};
   /// A stopped broker accepts connections and says nothing: this long, then it is not ready. Also the longest that
-  /// the destructor waits.
+  /// join() waits.
   static constexpr std::chrono::seconds kAnswerWithin{3};
   static constexpr std::chrono::seconds kRepeatLog{30};
 
@@ -39,8 +39,10 @@ class HealthProbe {
   HealthProbe& operator=(const HealthProbe&) = delete;
 
   void start();
-  /// Ends the thread as soon as the request under way has its answer; the destructor waits for that.
+  /// Ends the thread as soon as the request under way has its answer.
   void stop() noexcept;
+  /// stop(), and waits for that.
+  void join() noexcept;
 
   [[nodiscard]] Health health() const;
 

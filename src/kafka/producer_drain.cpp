@@ -60,6 +60,7 @@ ProducerImpl::~ProducerImpl() {
   }
   if (const auto used = client()) used->wake();
   thread_.join();
+  health_.join();  // it asks for the client
   topics_.detach();
 }
 
