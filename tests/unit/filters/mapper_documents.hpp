@@ -64,7 +64,7 @@ inline const std::string kMapperM2 = R"(filters:
 )" + kMapperKafka;
 
 /// The reference page's example; the page has topicIndex 3 for gateway.
-inline std::string published_mapper(int gateway_topic_index) {
+inline std::string published_mapper(int gateway_topic_index, const std::string& kafka = kMapperKafka) {
   return R"(filters:
 - name: mapper
   kind: TopicMapper
@@ -87,7 +87,7 @@ inline std::string published_mapper(int gateway_topic_index) {
     - {topic: iot_phone, exprs: ["iphone", "xiaomi", "oppo", "pixel"]}
     - {topic: iot_other, exprs: [".*"]}
     headers: {0: gateway, 1: gatewayID, 2: device, 3: status}
-)" + kMapperKafka;
+)" + kafka;
 }
 
 }  // namespace mqttproxy::test
