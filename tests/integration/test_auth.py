@@ -129,5 +129,5 @@ def test_passwords_never_reach_the_log(start_daemon) -> None:
         with Client(daemon.address()) as client:
             client.send(mqtt.connect("c", username="test", password=password))
             client.receive(4)
-    daemon.wait_metric(2, "mqttproxy_packets_total", direction="in", type="connect")
+    daemon.wait_metric(2, "mqttproxy_packets_total", direction="in", type="CONNECT")
     assert daemon.find_log("s3cret") is None

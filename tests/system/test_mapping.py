@@ -239,7 +239,7 @@ def test_a_dead_letter_catches_what_kafka_refuses(new_kafka, start_daemon) -> No
 
 def test_without_a_dead_letter_a_refused_record_closes_the_connection(new_kafka, start_daemon) -> None:
     kafka = new_kafka("auto.create.topics.enable=false").start()
-    daemon = start_daemon(config.simple(kafka.address, kafka={"topic": {"default": "missing"}}))
+    daemon = start_daemon(config.simple(kafka.address, kafka={"topic": "missing"}))
     with connected(daemon.address(), "c") as client:
         client.send(mqtt.publish("a/b", b"v", qos=1))
         client.expect_closed()
