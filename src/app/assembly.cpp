@@ -18,10 +18,10 @@ class NoSink final : public kafka::RecordSink {
 
 }  // namespace
 
-std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(const config::Config& config,
-                                                                 const SinkFor& sink_for) {
+std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(const config::Config& config, const SinkFor& sink_for,
+                                                                 util::TaskPool* hashing) {
   pipeline::FilterRegistry registry;
-  filters::register_all(registry, {sink_for});
+  filters::register_all(registry, {sink_for, hashing});
   std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines;
   for (const config::PipelineConfig& pipeline : config.pipelines) {
     pipelines.push_back(pipeline::build(pipeline, registry));

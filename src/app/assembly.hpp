@@ -10,6 +10,7 @@
 #include "mqttproxy/kafka/producer.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
 #include "mqttproxy/pipeline/pipeline.hpp"
+#include "mqttproxy/util/task_pool.hpp"
 
 namespace mqttproxy::app {
 
@@ -20,8 +21,10 @@ namespace mqttproxy::app {
 using SinkFor = std::function<kafka::RecordSink&(const kafka::ProducerOptions&)>;
 
 /// All pipelines of the configuration, by index; a nullptr for each that is wrong (see the diagnostics).
+/// `hashing`: see filters::Services; nullptr where no CONNECT will run.
 [[nodiscard]] std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(const config::Config& config,
-                                                                               const SinkFor& sink_for);
+                                                                               const SinkFor& sink_for,
+                                                                               util::TaskPool* hashing = nullptr);
 
 /// One producer per distinct set of options, shared by all workers.
 class ProducerPool {

@@ -1,23 +1,28 @@
 // Wiring and the life of the process: start, signals, drain.
-#include <sys/resource.h>
-
 #include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <csignal>
 #include <functional>
 
-#include "assembly.hpp"
-#include "commands.hpp"
-#include "exit_code.hpp"
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <sys/resource.h>
+
 #include "mqttproxy/http/api_server.hpp"
 #include "mqttproxy/net/server.hpp"
 #include "mqttproxy/util/log.hpp"
 
+#include "assembly.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
+
 namespace mqttproxy::app {
 
 namespace {
+
+constexpr unsigned kHashingThreads = 2;
+/// CONNECT packets that wait for a slow password hash; beyond it the answer is return code 3.
+constexpr std::size_t kMaxWaitingPasswords = 1'000;
 
 /// Raises the soft limit on open files to the hard one; returns it.
 std::uint64_t raise_descriptor_limit() {
@@ -53,9 +58,10 @@ class Daemon {
     started_ = std::chrono::system_clock::now();
     info_ = metrics_.add([this](metrics::Scrape& scrape) { collect(scrape); });
     server_.start([this] {
-      return build_pipelines(config_, [this](const kafka::ProducerOptions& options) -> kafka::RecordSink& {
-        return producers_.get(options);
-      });
+      return build_pipelines(
+          config_,
+          [this](const kafka::ProducerOptions& options) -> kafka::RecordSink& { return producers_.get(options); },
+          &hashing_);
     });
     api_.start();  // after the pipelines: readiness looks at the producers they made
     spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_.node.name,
@@ -109,6 +115,10 @@ class Daemon {
     scrape.gauge("mqttproxy_build_info", "Always 1; the version is the label.", 1, {{"version", MQTTPROXY_VERSION}});
     scrape.gauge("mqttproxy_start_time_seconds", "Unix time of the start.",
                  std::chrono::duration<double>(started_.time_since_epoch()).count());
+    scrape.gauge("mqttproxy_password_checks_waiting", "CONNECT packets that wait for a slow password hash.",
+                 static_cast<double>(hashing_.waiting()));
+    scrape.counter("mqttproxy_password_checks_refused_total", "CONNECT packets refused because too many waited.",
+                   static_cast<double>(hashing_.refused()));
     scrape.gauge("mqttproxy_ready", "1 when /readyz answers 200.", reasons_not_ready().empty() ? 1 : 0);
   }
 
@@ -118,7 +128,8 @@ class Daemon {
   metrics::Registry metrics_;
   net::Server server_;
   ProducerPool producers_;  // gone before the server whose workers they report to
-  http::ApiServer api_;     // gone before the producers it asks
+  util::TaskPool hashing_{"passwords", kHashingThreads, kMaxWaitingPasswords};  // gone before the workers it posts to
+  http::ApiServer api_;                                                         // gone before the producers it asks
   metrics::Registry::Handle info_;
   std::chrono::system_clock::time_point started_;
   std::atomic<bool> draining_{false};

@@ -2,12 +2,13 @@
 #include <map>
 #include <optional>
 
-#include "assembly.hpp"
-#include "commands.hpp"
-#include "exit_code.hpp"
 #include "mqttproxy/kafka/properties.hpp"
 #include "mqttproxy/mqtt/topic.hpp"
 #include "mqttproxy/util/text.hpp"
+
+#include "assembly.hpp"
+#include "commands.hpp"
+#include "exit_code.hpp"
 
 namespace mqttproxy::kafka {
 
@@ -36,8 +37,8 @@ class PrintingSink final : public kafka::RecordSink {
   }
 
   kafka::ProduceResult produce(const kafka::Record& record) noexcept override {
-    std::cout << "record to filter " << name_ << "\n  topic:   " << record.topic->name << "\n  key:     "
-              << (record.key ? '"' + util::printable(*record.key) + '"' : "none") << '\n';
+    std::cout << "record to filter " << name_ << "\n  topic:   " << record.topic->name
+              << "\n  key:     " << (record.key ? '"' + util::printable(*record.key) + '"' : "none") << '\n';
     for (const kafka::Header& header : record.headers) {
       std::cout << "  header:  " << header.name << "=" << util::printable(header.value) << '\n';
     }
@@ -69,7 +70,9 @@ void print_end(const pipeline::Context& context) {
       std::cout << (context.records != 0 ? "acknowledged when Kafka has stored it\n"
                                          : "not acknowledged, connection closed: nothing stores the message\n");
       break;
-    case pipeline::Action::Drop: std::cout << "acknowledged and dropped: " << context.reason() << '\n'; break;
+    case pipeline::Action::Drop:
+      std::cout << "acknowledged and dropped: " << context.reason() << '\n';
+      break;
     case pipeline::Action::Refuse:
     case pipeline::Action::Disconnect:
       std::cout << "not acknowledged, connection closed: " << context.reason() << '\n';
@@ -94,7 +97,8 @@ int explain(const ExplainOptions& options) {
   });
   pipeline::Pipeline& publish = *pipelines[*proxy->pipelines[static_cast<std::size_t>(config::RuleType::Publish)]];
 
-  const mqtt::Publish packet{options.topic, options.payload, 1, static_cast<mqtt::Qos>(options.qos), options.retain, false};
+  const mqtt::Publish packet{options.topic, options.payload, 1, static_cast<mqtt::Qos>(options.qos), options.retain,
+                             false};
   const std::optional<std::string_view> username =
       options.username ? std::optional<std::string_view>(*options.username) : std::nullopt;
   pipeline::Context context;

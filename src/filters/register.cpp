@@ -1,6 +1,7 @@
 #include "mqttproxy/filters/register.hpp"
 
-#include "client_auth.hpp"
+#include "client_auth_options.hpp"
+#include "connect_control.hpp"
 #include "kafka_factory.hpp"
 #include "peers.hpp"
 #include "topic_mapper.hpp"
@@ -8,7 +9,8 @@
 namespace mqttproxy::filters {
 
 void register_all(pipeline::FilterRegistry& registry, const Services& services) {
-  registry.add({"MQTTClientAuth", {"", "AuthFail"}, &ClientAuth::make});
+  registry.add({"ConnectControl", {"", "bannedClientOrTopicError"}, &ConnectControl::make});
+  registry.add({ClientAuth::kKind, {"", "AuthFail"}, client_auth_factory(services.hashing)});
   registry.add({kTopicMapperKind, {"", "MQTTTopicMapFailed"}, &TopicMapper::make});
   registry.add({kKafkaKind, {"", "getDataFailed"}, kafka_factory(services)});
   registry.alias(kKafkaKindAlias, kKafkaKind);

@@ -1,18 +1,19 @@
 #include "mqttproxy/http/api_server.hpp"
 
-#include <httplib.h>
-#include <netinet/in.h>
-#include <openssl/crypto.h>
-#include <sys/socket.h>
-
 #include <chrono>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
 #include <thread>
 
+#include <httplib.h>
+#include <netinet/in.h>
+#include <nlohmann/json.hpp>
+#include <openssl/crypto.h>
+#include <sys/socket.h>
+
 #include "mqttproxy/util/log.hpp"
+
 #include "task_queue.hpp"
 
 namespace mqttproxy::http {
@@ -135,9 +136,17 @@ class ApiServer::Impl {
 
 ApiServer::ApiServer(const config::ApiConfig& config, const metrics::Registry& metrics, Readiness readiness)
     : impl_(std::make_unique<Impl>(config, metrics, std::move(readiness))) {}
-ApiServer::~ApiServer() { stop(); }
-void ApiServer::start() { impl_->start(); }
-void ApiServer::stop() { impl_->stop(); }
-std::uint16_t ApiServer::port() const noexcept { return impl_->port(); }
+ApiServer::~ApiServer() {
+  stop();
+}
+void ApiServer::start() {
+  impl_->start();
+}
+void ApiServer::stop() {
+  impl_->stop();
+}
+std::uint16_t ApiServer::port() const noexcept {
+  return impl_->port();
+}
 
 }  // namespace mqttproxy::http

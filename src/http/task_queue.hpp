@@ -2,8 +2,6 @@
 // is open, so its fixed pool of eight would serve eight clients and starve the rest.
 #pragma once
 
-#include <httplib.h>
-
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -11,6 +9,8 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include <httplib.h>
 
 namespace mqttproxy::http {
 

@@ -1,15 +1,16 @@
 // Socket I/O of a connection. What the protocol asks of its surroundings is in connection_host.cpp.
 #include "connection.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include <sys/socket.h>
+
 #include "mqttproxy/util/log.hpp"
 #include "mqttproxy/util/text.hpp"
+
 #include "worker.hpp"
 
 namespace mqttproxy::net {
@@ -22,11 +23,17 @@ namespace {
 /// pile up because it does not read them.
 constexpr std::size_t kMaxUnsentBytes = 64 * 1024;
 
-constexpr std::uint8_t bit(Park why) noexcept { return static_cast<std::uint8_t>(why); }
+constexpr std::uint8_t bit(Park why) noexcept {
+  return static_cast<std::uint8_t>(why);
+}
 
-boost::system::error_code last_error() noexcept { return {errno, boost::system::system_category()}; }
+boost::system::error_code last_error() noexcept {
+  return {errno, boost::system::system_category()};
+}
 
-bool is_transient(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+bool is_transient(int error) noexcept {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
 
 }  // namespace
 
@@ -56,8 +63,8 @@ void Connection::on_readable(const boost::system::error_code& error) {
   if (error) return lost(error);
   if (worker_.reading_stopped() || parked_ != 0) return;
   const bool large = stash_.size() > Worker::kMergeBytes;  // then one incomplete packet of known size
-  const std::size_t room = large ? std::min(core_.wanted_bytes() - stash_.size(), Worker::kReadBytes)
-                                 : Worker::kReadBytes;
+  const std::size_t room =
+      large ? std::min(core_.wanted_bytes() - stash_.size(), Worker::kReadBytes) : Worker::kReadBytes;
   // A small partial packet is put in front of the new bytes, so that packets are parsed in place in one buffer.
   const std::size_t offset = large ? 0 : stash_.size();
   char* buffer = worker_.read_buffer();
@@ -183,7 +190,8 @@ void Connection::go_on() {
   if (core_.state() == session::Core::State::Closed) return end(core_.close_cause(), core_.close_detail());
   if (peer_gone_) return end(CloseCause::ConnectionLost, "connection lost while sending");
   if (move_to_) {
-    worker_.move_home(self_, *move_to_, Arrival{descriptor_.release(), proxy_.index, std::move(address_), std::move(stash_)});
+    worker_.move_home(self_, *move_to_,
+                      Arrival{descriptor_.release(), proxy_.index, std::move(address_), std::move(stash_)});
     return;
   }
   if (parked_ == 0 && !worker_.reading_stopped()) arm_read();

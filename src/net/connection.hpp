@@ -2,7 +2,6 @@
 // thread. A connection is reached from outside by its Handle only.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -10,8 +9,11 @@
 #include <string_view>
 #include <utility>
 
+#include <boost/asio/posix/stream_descriptor.hpp>
+
 #include "mqttproxy/pipeline/context.hpp"
 #include "mqttproxy/session/core.hpp"
+
 #include "shared.hpp"
 
 namespace mqttproxy::net {
@@ -88,9 +90,9 @@ class Connection final : public session::Host, public pipeline::Suspender {
   ProxyRuntime& proxy_;
   boost::asio::posix::stream_descriptor descriptor_;
   session::Core core_;
-  std::string stash_;   // received, not consumed
-  std::string output_;  // to be sent
-  std::string address_;  // of the peer
+  std::string stash_;                                  // received, not consumed
+  std::string output_;                                 // to be sent
+  std::string address_;                                // of the peer
   std::unique_ptr<pipeline::Context::Memory> memory_;  // of a run that waits
   session::Handle self_;
   session::Handle session_;

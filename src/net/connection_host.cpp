@@ -1,9 +1,10 @@
 // What the session core asks of its surroundings: pipelines, sessions, the will.
 #include <utility>
 
-#include "connection.hpp"
 #include "mqttproxy/util/log.hpp"
 #include "mqttproxy/util/text.hpp"
+
+#include "connection.hpp"
 #include "worker.hpp"
 
 namespace mqttproxy::net {
@@ -80,9 +81,14 @@ Step Connection::authorise(const mqtt::Connect& packet, std::string_view client_
   if (!run(*pipeline, context)) return Step::Wait;
   switch (context.action()) {
     case Action::None:
-    case Action::Drop: return Step::Done;
-    case Action::Refuse: answer.return_code = context.return_code(); break;
-    case Action::Disconnect: answer.return_code = ConnectReturnCode::NotAuthorized; break;
+    case Action::Drop:
+      return Step::Done;
+    case Action::Refuse:
+      answer.return_code = context.return_code();
+      break;
+    case Action::Disconnect:
+      answer.return_code = ConnectReturnCode::NotAuthorized;
+      break;
   }
   if (proxy_.config->easegress_connect_refusal) answer.return_code = ConnectReturnCode::NotAuthorized;
   return Step::Close;
@@ -129,7 +135,8 @@ PublishStep Connection::finish_publish(pipeline::Context& context, session::Hand
   }
   if (!all_reported) return PublishStep::Accepted;
   const bool had_records = context.records != 0;  // a repeated run whose reports have all come meanwhile
-  const bool stored = publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;
+  const bool stored =
+      publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;
   if (had_records) worker_.note_outcome(publication);
   worker_.publications().erase(handle);
   if (had_records && stored) return PublishStep::Acknowledge;

@@ -85,7 +85,8 @@ void collect_packets(Workers workers, metrics::Scrape& scrape) {
 }  // namespace
 
 void collect(Workers workers, metrics::Scrape& scrape) {
-  for (const EventFamily& f : kCounters) scrape.counter(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
+  for (const EventFamily& f : kCounters)
+    scrape.counter(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
   for (const EventFamily& f : kGauges) scrape.gauge(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
   collect_packets(workers, scrape);
   for (std::size_t code = 0; code < 6; ++code) {

@@ -1,12 +1,12 @@
 #include "listen.hpp"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <system_error>
 #include <utility>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace mqttproxy::net {
 
@@ -33,9 +33,9 @@ class Descriptor {
 
 [[noreturn]] void fail(const boost::asio::ip::tcp::endpoint& endpoint, const char* what) {
   const int error = errno;
-  throw std::system_error(error, std::generic_category(),
-                          std::string(what) + " " + endpoint.address().to_string() + ":" +
-                              std::to_string(endpoint.port()));
+  throw std::system_error(
+      error, std::generic_category(),
+      std::string(what) + " " + endpoint.address().to_string() + ":" + std::to_string(endpoint.port()));
 }
 
 bool has_ipv6() {

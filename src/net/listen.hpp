@@ -1,8 +1,9 @@
 // Listening sockets.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
 
 #include "mqttproxy/config/config.hpp"
 

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "mqttproxy/util/log.hpp"
+
 #include "counters.hpp"
 #include "listen.hpp"
-#include "mqttproxy/util/log.hpp"
 #include "shared.hpp"
 #include "worker.hpp"
 
@@ -19,8 +20,8 @@ constexpr std::uint64_t kReservedDescriptors = 256;
 std::uint32_t connection_ceiling(std::uint32_t configured, std::uint64_t descriptor_limit) {
   const std::uint64_t possible =
       descriptor_limit > 2 * kReservedDescriptors ? descriptor_limit - kReservedDescriptors : descriptor_limit / 2;
-  const auto ceiling = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(possible, std::numeric_limits<std::uint32_t>::max() / 2));
+  const auto ceiling =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(possible, std::numeric_limits<std::uint32_t>::max() / 2));
   if (configured > ceiling) {
     spdlog::warn("limits.maxConnections={} is above what the descriptor limit allows: {}", configured, ceiling);
   }
@@ -78,7 +79,9 @@ void Server::close_all() {
   for (const auto& worker : workers_) worker->join();
 }
 
-std::uint32_t Server::max_connections() const noexcept { return shared_->max_connections; }
+std::uint32_t Server::max_connections() const noexcept {
+  return shared_->max_connections;
+}
 
 void Server::collect(metrics::Scrape& scrape) const {
   std::vector<const WorkerCounters*> counters;

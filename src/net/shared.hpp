@@ -20,8 +20,8 @@ struct Shared {
   explicit Shared(std::size_t proxies) : connected(proxies) {}
 
   std::uint32_t max_connections = 0;
-  std::atomic<std::uint32_t> connections{0};            // open sockets, all workers
-  std::vector<std::atomic<std::uint32_t>> connected;    // connected clients by proxy
+  std::atomic<std::uint32_t> connections{0};          // open sockets, all workers
+  std::vector<std::atomic<std::uint32_t>> connected;  // connected clients by proxy
 };
 
 /// One MQTTProxy as one worker sees it.

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "mqttproxy/session/core.hpp"
+
 #include "shared.hpp"
 
 namespace mqttproxy::net {

@@ -1,15 +1,15 @@
 #include "worker.hpp"
 
-#include <netinet/tcp.h>
-#include <pthread.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <cerrno>
+#include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/container_hash/hash.hpp>
-#include <cerrno>
-#include <utility>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "mqttproxy/util/log.hpp"
 
@@ -65,9 +65,13 @@ Worker::Worker(unsigned index, const config::Config& config, Shared& shared)
   }
 }
 
-Worker::~Worker() { join(); }
+Worker::~Worker() {
+  join();
+}
 
-void Worker::stop() { io_.stop(); }
+void Worker::stop() {
+  io_.stop();
+}
 
 void Worker::set_pipelines(std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines) {
   pipelines_ = std::move(pipelines);
@@ -280,10 +284,16 @@ void Worker::settle_publication(Handle handle, Publication& publication) {
 
 void Worker::note_outcome(const Publication& publication) noexcept {
   switch (publication.outcome) {
-    case kafka::Outcome::Stored: counters_.events[Event::Stored].add(); break;
-    case kafka::Outcome::DeadLettered: counters_.events[Event::DeadLettered].add(); break;
+    case kafka::Outcome::Stored:
+      counters_.events[Event::Stored].add();
+      break;
+    case kafka::Outcome::DeadLettered:
+      counters_.events[Event::DeadLettered].add();
+      break;
     case kafka::Outcome::Refused:
-    case kafka::Outcome::Unknown: counters_.events[Event::NotStored].add(); break;
+    case kafka::Outcome::Unknown:
+      counters_.events[Event::NotStored].add();
+      break;
   }
 }
 

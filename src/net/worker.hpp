@@ -2,9 +2,6 @@
 // path takes a lock; other threads only post.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -14,11 +11,16 @@
 #include <thread>
 #include <vector>
 
-#include "connection.hpp"
-#include "counters.hpp"
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include "mqttproxy/kafka/producer.hpp"
 #include "mqttproxy/pipeline/pipeline.hpp"
 #include "mqttproxy/session/slab.hpp"
+
+#include "connection.hpp"
+#include "counters.hpp"
 #include "shared.hpp"
 #include "wills.hpp"
 

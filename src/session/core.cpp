@@ -46,18 +46,22 @@ std::size_t Core::feed(std::string_view bytes, std::string& out) {
 
 Step Core::handle(const mqtt::FixedHeader& header, std::string_view body, std::string& out) {
   switch (header.type) {
-    case PacketType::Publish: return handle_publish(header, body);
+    case PacketType::Publish:
+      return handle_publish(header, body);
     case PacketType::Connect:
       if (state_ == State::Connected) return fail_with(Errc::SecondConnect);  // [MQTT-3.1.0-2]
       return handle_connect(body, out);
-    case PacketType::Pubrel: return handle_pubrel(body, out);
+    case PacketType::Pubrel:
+      return handle_pubrel(body, out);
     case PacketType::Puback: {
       // Nothing is in flight to this client that it could acknowledge; a late PUBACK does no harm.
       const auto packet_id = mqtt::decode_packet_id(body);
       return packet_id ? Step::Done : fail_with(packet_id.error());
     }
-    case PacketType::Subscribe: return handle_subscribe(body, out);
-    case PacketType::Unsubscribe: return handle_unsubscribe(body, out);
+    case PacketType::Subscribe:
+      return handle_subscribe(body, out);
+    case PacketType::Unsubscribe:
+      return handle_unsubscribe(body, out);
     case PacketType::Pingreq: {
       if (const auto empty = mqtt::decode_empty(body); !empty) return fail_with(empty.error());
       mqtt::encode_empty(out, PacketType::Pingresp);  // [MQTT-3.12.4-1]
@@ -70,11 +74,13 @@ Step Core::handle(const mqtt::FixedHeader& header, std::string_view body, std::s
       close(CloseCause::ClientDisconnect, "DISCONNECT");
       return Step::Close;
     case PacketType::Pubrec:
-    case PacketType::Pubcomp: return fail_with(Errc::UnexpectedPacket);  // no QoS 2 goes to clients
+    case PacketType::Pubcomp:
+      return fail_with(Errc::UnexpectedPacket);  // no QoS 2 goes to clients
     case PacketType::Connack:
     case PacketType::Suback:
     case PacketType::Unsuback:
-    case PacketType::Pingresp: return fail_with(Errc::ServerOnlyPacket);
+    case PacketType::Pingresp:
+      return fail_with(Errc::ServerOnlyPacket);
   }
   return fail_with(Errc::ReservedPacketType);
 }
@@ -134,8 +140,10 @@ Step Core::handle_publish(const mqtt::FixedHeader& header, std::string_view body
   if (!packet) return fail_with(packet.error());
   const AckWindow::Sequence sequence = window_.next();
   switch (start_publish(*packet)) {
-    case PublishStep::Wait: return Step::Wait;
-    case PublishStep::Close: return Step::Close;
+    case PublishStep::Wait:
+      return Step::Wait;
+    case PublishStep::Close:
+      return Step::Close;
     case PublishStep::Accepted:
       window_.push(packet->packet_id, packet->qos);
 #ifdef MQTTPROXY_MUTATION_EARLY_ACK
@@ -155,9 +163,12 @@ PublishStep Core::start_publish(const mqtt::Publish& packet) {
   if (packet.qos != mqtt::Qos::ExactlyOnce) return host_.on_publish(packet, window_.next());
   // [MQTT-4.3.3-2] method B: the id decides whether this is the first time
   switch (session_->unreleased.see(packet.packet_id)) {
-    case UnreleasedIds::Seen::Stored: return PublishStep::Acknowledge;
-    case UnreleasedIds::Seen::Storing: return PublishStep::Accepted;  // settle_packet_id() will answer
-    case UnreleasedIds::Seen::New: break;
+    case UnreleasedIds::Seen::Stored:
+      return PublishStep::Acknowledge;
+    case UnreleasedIds::Seen::Storing:
+      return PublishStep::Accepted;  // settle_packet_id() will answer
+    case UnreleasedIds::Seen::New:
+      break;
   }
   const PublishStep step = host_.on_publish(packet, window_.next());
   if (step == PublishStep::Wait || step == PublishStep::Close) session_->unreleased.forget(packet.packet_id);
@@ -197,7 +208,9 @@ Step Core::handle_unsubscribe(std::string_view body, std::string& out) {
   return step;
 }
 
-void Core::settle_packet_id(mqtt::PacketId packet_id, bool stored) noexcept { window_.settle(packet_id, stored); }
+void Core::settle_packet_id(mqtt::PacketId packet_id, bool stored) noexcept {
+  window_.settle(packet_id, stored);
+}
 
 void Core::release(std::string& out) {
   window_.release([&](const AckWindow::Released& released) {

@@ -1,15 +1,15 @@
 #include "mqttproxy/util/log.hpp"
 
+#include <chrono>
+#include <ctime>
+#include <memory>
+
+#include <nlohmann/json.hpp>
 #include <spdlog/details/os.h>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/formatter.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
-
-#include <chrono>
-#include <ctime>
-#include <memory>
-#include <nlohmann/json.hpp>
 
 namespace mqttproxy::util {
 
@@ -44,8 +44,8 @@ void init_logging(spdlog::level::level_enum level, LogFormat format) {
   if (format == LogFormat::Json) {
     logger->set_formatter(std::make_unique<JsonFormatter>());
   } else {
-    logger->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v",
-                                                                      spdlog::pattern_time_type::utc));
+    logger->set_formatter(
+        std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));
   }
   spdlog::set_default_logger(std::move(logger));
 }

@@ -1,5 +1,8 @@
 """MQTTClientAuth as devices meet it: who is let in, and the return code of a refusal."""
 
+import base64
+import hashlib
+
 import pytest
 
 from support import config, mqtt
@@ -61,11 +64,16 @@ def test_wrong_or_missing_credentials_are_refused_with_4(address, client_id, use
         client.expect_closed()
 
 
-def test_empty_client_id_is_refused_by_authentication(address) -> None:
+def test_MQTT_3_1_3_6_empty_client_id_with_right_credentials_gets_a_generated_one(address) -> None:
+    # mosquitto_pub without -i sends an empty client id.
+    with connected(address, "", username="test", password="test") as client:
+        client.expect_alive()
+
+
+def test_empty_client_id_with_wrong_credentials_is_refused_with_4(address) -> None:
     with Client(address) as client:
-        client.send(mqtt.connect("", username="test", password="test"))
-        answer = client.receive(4)
-        assert answer in (mqtt.connack(4), mqtt.connack(5)), answer.hex()
+        client.send(mqtt.connect("", username="test", password="wrong"))
+        client.expect(mqtt.connack(4))
         client.expect_closed()
 
 
@@ -131,3 +139,45 @@ def test_passwords_never_reach_the_log(start_daemon) -> None:
             client.receive(4)
     daemon.wait_metric(2, "mqttproxy_packets_total", direction="in", type="CONNECT")
     assert daemon.find_log("s3cret") is None
+
+
+# Python's hashlib, password "test".
+SCRYPT = "$scrypt$ln=14,r=8,p=1${salt}${hash}"
+
+
+def scrypt(password: str) -> str:
+    salt = b"0123456789abcdef"
+    digest = hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1, dklen=32)
+    return SCRYPT.format(salt=base64.b64encode(salt).decode().rstrip("="), hash=base64.b64encode(digest).decode().rstrip("="))
+
+
+def test_password_file_with_slow_hashes_does_not_hold_up_others(start_daemon, tmp_path) -> None:
+    users = tmp_path / "users"
+    users.write_text(f"slow:{scrypt('secret')}\nfast:{config.TEST_USER['saltedSha256Pass']}\n")
+    auth = {"kind": "MQTTClientAuth", "name": "auth", "salt": "salt", "file": str(users)}
+    daemon = start_daemon(documents(auth))
+    with connected(daemon.address(), "bystander", username="fast", password="test") as bystander:
+        clients = [Client(daemon.address()) for _ in range(20)]
+        for number, client in enumerate(clients):
+            password = "secret" if number % 2 == 0 else "wrong"
+            # What follows CONNECT waits for its answer.
+            client.send(mqtt.connect(f"c{number}", username="slow", password=password), mqtt.publish("t", b"x", qos=1))
+        bystander.expect_alive()
+        for number, client in enumerate(clients):
+            client.expect(mqtt.connack(0 if number % 2 == 0 else 4))
+            if number % 2 == 0:
+                client.expect(mqtt.puback(1))
+            client.socket.close()
+
+
+def test_a_client_that_leaves_while_its_password_is_checked_is_forgotten(start_daemon, tmp_path) -> None:
+    users = tmp_path / "users"
+    users.write_text(f"slow:{scrypt('secret')}\n")
+    auth = {"kind": "MQTTClientAuth", "name": "auth", "file": str(users)}
+    daemon = start_daemon(documents(auth))
+    for number in range(20):
+        client = Client(daemon.address())
+        client.send(mqtt.connect(f"c{number}", username="slow", password="secret"))
+        client.socket.close()
+    connected(daemon.address(), "after", username="slow", password="secret").end()
+    daemon.wait_metric(0, "mqttproxy_connections")

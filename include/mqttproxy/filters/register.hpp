@@ -5,6 +5,7 @@
 
 #include "mqttproxy/kafka/producer.hpp"
 #include "mqttproxy/pipeline/filter.hpp"
+#include "mqttproxy/util/task_pool.hpp"
 
 namespace mqttproxy::filters {
 
@@ -12,9 +13,11 @@ struct Services {
   /// The sink for a Kafka filter's options; called at build time, equal options get the same sink. A sink outlives the
   /// filters. Throws std::runtime_error with librdkafka's reason.
   std::function<kafka::RecordSink&(const kafka::ProducerOptions&)> sink;
+  /// Where scrypt and PBKDF2 are computed; outlives the filters. nullptr: users with such hashes are refused.
+  util::TaskPool* hashing = nullptr;
 };
 
-/// Adds MQTTClientAuth, TopicMapper, Kafka (= KafkaMQTT).
+/// Adds ConnectControl, MQTTClientAuth, TopicMapper, Kafka (= KafkaMQTT).
 void register_all(pipeline::FilterRegistry& registry, const Services& services);
 
 }  // namespace mqttproxy::filters

@@ -2,9 +2,9 @@
 // is logged per message. Values that come from the network go through util::printable first.
 #pragma once
 
-#include <spdlog/spdlog.h>
-
 #include <string_view>
+
+#include <spdlog/spdlog.h>
 
 namespace mqttproxy::util {
 

@@ -1,4 +1,7 @@
 #include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <future>
 #include <tuple>
 
 #include <gtest/gtest.h>
@@ -215,13 +218,12 @@ const test::ConfigCase kErrors[] = {
      "test.yaml:5:5: Pipeline p: filters[0].auth[0].userName: a key of older versions; today it is username\n"
      "test.yaml:6:5: Pipeline p: filters[0].auth[0].passBase64: a key of older versions; today it is "
      "saltedSha256Pass\n"},
-    {"File", R"(filters:
+    {"MissingFile", R"(filters:
 - name: auth
   kind: MQTTClientAuth
-  file: users
-  auth: []
+  file: no/such/users
 )",
-     "test.yaml:4:3: Pipeline p: filters[0].file: not supported in this version: list the users under auth\n"},
+     "test.yaml:4:3: Pipeline p: filters[0].file: cannot be read: no/such/users\n"},
     {"HashOrder", R"(filters:
 - name: auth
   kind: MQTTClientAuth
@@ -237,9 +239,112 @@ const test::ConfigCase kErrors[] = {
   auth: []
 )",
      "test.yaml:4:3: Pipeline p: filters[0].sallt: unknown key, did you mean \"salt\"? allowed here: salt, hashOrder, "
-     "auth\n"},
+     "file, auth\n"},
 };
 INSTANTIATE_TEST_SUITE_P(All, ClientAuthErrors, testing::ValuesIn(kErrors), test::case_name);
+
+/// A password file in a folder of its own.
+class ClientAuthFileTest : public ClientAuthTest {
+ protected:
+  void SetUp() override {
+    path_ = std::filesystem::path(testing::TempDir()) /
+            ("users-" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+  }
+  void TearDown() override { std::filesystem::remove(path_); }
+  std::string with_file(const std::string& content) {
+    std::ofstream(path_) << content;
+    return "filters:\n- {name: auth, kind: MQTTClientAuth, salt: salt, file: " + path_.string() + "}\n";
+  }
+
+  std::filesystem::path path_;
+};
+
+constexpr const char* kScryptTest =
+    "$scrypt$ln=10,r=8,p=1$c2FsdHNhbHRzYWx0$vFGsQkpII4x2tZqIxLyLqElZlTrlGm50eeq9L0s+328";
+
+TEST_F(ClientAuthFileTest, FastHashesNeedNoThread) {
+  load(with_file("# users\n\ntest:" + std::string(kSaltFirst) + "\r\nother:" + kPasswordFirst));
+  EXPECT_EQ(connect("c", "test", "test"), Action::None);
+  EXPECT_EQ(connect("c", "other", "test"), Action::None);
+  EXPECT_EQ(connect("c", "other", "tset"), Action::Refuse);
+}
+
+TEST_F(ClientAuthFileTest, EveryBadLineIsReportedWithItsNumberAndWithoutItsHash) {
+  EXPECT_FALSE(bench_.load(with_file("good:" + std::string(kSaltFirst) +
+                                     "\nnocolon\n:x\nshort:abc123\n"
+                                     "slow:$scrypt$ln=99,r=8,p=1$a$b\ngood:" +
+                                     kSaltFirst + "\n")));
+  const std::string errors = bench_.document.errors();
+  const std::string file = path_.string();
+  EXPECT_NE(errors.find(file + ":2: user:hash is expected"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(file + ":3: user:hash is expected"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(file + ":4: the hash must be"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(file + ":5: scrypt costs"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(file + ":6: duplicated username good"), std::string::npos) << errors;
+  EXPECT_EQ(errors.find("abc123"), std::string::npos) << errors;
+}
+
+/// Stands for the connection: keeps the results a filter delivers.
+class ClientAuthSlowTest : public ClientAuthFileTest, public pipeline::Suspender {
+ protected:
+  explicit ClientAuthSlowTest(std::size_t max_waiting = 10) : pool_("test", 1, max_waiting) {
+    bench_.registry = {};
+    filters::register_all(bench_.registry, {{}, &pool_});
+  }
+  std::function<void(pipeline::FilterResult)> suspend() override {
+    return [this](pipeline::FilterResult result) { delivered_.set_value(result); };
+  }
+  /// Runs CONNECT as a connection does: pending, then again with what was delivered.
+  Action connect_slowly(std::string_view username, std::string_view password) {
+    delivered_ = {};
+    const mqtt::Connect packet{.client_id = "c", .username = username, .password = password};
+    begin(packet);
+    if (bench_.pipeline->run(bench_.context) == pipeline::RunState::Pending) {
+      pipeline::Context::Memory memory = std::move(bench_.context.memory);
+      pipeline::Pipeline::remember(memory, bench_.pipeline->stopped_at(), delivered_.get_future().get());
+      begin(packet);
+      bench_.context.memory = std::move(memory);
+      EXPECT_EQ(bench_.pipeline->run(bench_.context), pipeline::RunState::Finished);
+      ++pending_;
+    }
+    return bench_.context.action();
+  }
+  void begin(const mqtt::Connect& packet) {
+    bench_.begin(mqtt::PacketType::Connect);
+    bench_.context.connect = &packet;
+    bench_.context.suspender = this;
+  }
+
+  int pending_ = 0;
+  std::promise<pipeline::FilterResult> delivered_;
+  util::TaskPool pool_;
+};
+
+TEST_F(ClientAuthSlowTest, SlowHashesAreComputedElsewhere) {
+  load(with_file("slow:" + std::string(kScryptTest)));
+  EXPECT_EQ(connect_slowly("slow", "test"), Action::None);
+  EXPECT_EQ(connect_slowly("slow", "wrong"), Action::Refuse);
+  EXPECT_EQ(bench_.context.return_code(), ConnectReturnCode::BadUserNameOrPassword);
+  EXPECT_EQ(connect_slowly("nobody", "test"), Action::Refuse) << "the decoy's password lets nobody in";
+  EXPECT_EQ(pending_, 3) << "an unknown user takes as long as a known one";
+}
+
+TEST_F(ClientAuthSlowTest, WhereNobodyCanWaitASlowHashFailsClosed) {
+  load(with_file("slow:" + std::string(kScryptTest)));
+  EXPECT_EQ(connect("c", "slow", "test"), Action::Refuse);
+}
+
+class ClientAuthFullTest : public ClientAuthSlowTest {
+ protected:
+  ClientAuthFullTest() : ClientAuthSlowTest(0) {}
+};
+
+TEST_F(ClientAuthFullTest, TooManyWaitingIsAnsweredWithReturnCode3) {
+  load(with_file("slow:" + std::string(kScryptTest)));
+  EXPECT_EQ(connect_slowly("slow", "test"), Action::Refuse);
+  EXPECT_EQ(bench_.context.return_code(), ConnectReturnCode::ServerUnavailable);
+  EXPECT_EQ(pending_, 0);
+}
 
 TEST(ClientAuthWarnings, EmptyList) {
   test::expect_warnings({"", "filters:\n- name: auth\n  kind: MQTTClientAuth\n  auth: []\n",

@@ -1,10 +1,10 @@
 #include "mqttproxy/session/ack_window.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace mqttproxy::session {
 namespace {

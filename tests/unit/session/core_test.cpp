@@ -1,10 +1,10 @@
 #include "mqttproxy/session/core.hpp"
 
-#include <gtest/gtest.h>
-
 #include <deque>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace mqttproxy::session {
 namespace {
@@ -284,8 +284,8 @@ TEST_F(CoreTest, MQTT_3_1_2_8_AnyOtherEndKeepsTheWill) {
 TEST_F(CoreTest, ServerOnlyPacketsClose) {
   std::string suback;
   mqtt::encode_suback(suback, {1, {0}});
-  for (const std::string& bytes : {"\x20\x02\x00\x00"s, suback, id_bytes(PacketType::Unsuback, 1),
-                                   empty_bytes(PacketType::Pingresp)}) {
+  for (const std::string& bytes :
+       {"\x20\x02\x00\x00"s, suback, id_bytes(PacketType::Unsuback, 1), empty_bytes(PacketType::Pingresp)}) {
     Core client(host, settings, counters);
     std::string out;
     client.feed(connect_bytes(), out);
@@ -303,15 +303,17 @@ TEST_F(CoreTest, NothingIsTakenAfterTheEnd) {
 }
 
 TEST_F(CoreTest, BytesOneByOneGiveTheSameAsAllAtOnce) {
-  const std::string bytes = connect_bytes() + publish_bytes(Qos::AtLeastOnce, 1, std::string(200, 'x')) +
-                            empty_bytes(PacketType::Pingreq);
+  const std::string bytes =
+      connect_bytes() + publish_bytes(Qos::AtLeastOnce, 1, std::string(200, 'x')) + empty_bytes(PacketType::Pingreq);
   std::string pending;
   std::string replies;
   for (const char c : bytes) {
     pending += c;
     replies += feed(pending);
     pending.erase(0, used);
-    if (pending.size() > 4) { EXPECT_GT(core.wanted_bytes(), pending.size()); }
+    if (pending.size() > 4) {
+      EXPECT_GT(core.wanted_bytes(), pending.size());
+    }
   }
   EXPECT_TRUE(pending.empty());
   EXPECT_EQ(replies, "\x20\x02\x00\x00\xD0\x00"s);

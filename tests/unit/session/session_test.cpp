@@ -1,8 +1,8 @@
 #include "mqttproxy/session/session.hpp"
 
-#include <gtest/gtest.h>
-
 #include <chrono>
+
+#include <gtest/gtest.h>
 
 namespace mqttproxy::session {
 namespace {
@@ -91,7 +91,8 @@ TEST(UnreleasedIds, AnIdIsNewOnceUntilReleased) {
 
 TEST(UnreleasedIds, KeepsIdsApart) {
   UnreleasedIds ids;
-  for (const mqtt::PacketId id : std::initializer_list<mqtt::PacketId>{5, 1, 65535, 3}) EXPECT_EQ(ids.see(id), UnreleasedIds::Seen::New);
+  for (const mqtt::PacketId id : std::initializer_list<mqtt::PacketId>{5, 1, 65535, 3})
+    EXPECT_EQ(ids.see(id), UnreleasedIds::Seen::New);
   ids.settle(3, true);
   EXPECT_FALSE(ids.storing(3));
   EXPECT_TRUE(ids.storing(5));

@@ -1,9 +1,9 @@
 #include "mqttproxy/session/slab.hpp"
 
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace mqttproxy::session {
 namespace {
