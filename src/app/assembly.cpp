@@ -18,10 +18,14 @@ class NoSink final : public kafka::RecordSink {
 
 }  // namespace
 
-std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(const config::Config& config, const SinkFor& sink_for,
-                                                                 util::TaskPool* hashing) {
+pipeline::FilterRegistry make_registry(const SinkFor& sink_for, util::TaskPool* hashing) {
   pipeline::FilterRegistry registry;
   filters::register_all(registry, {sink_for, hashing});
+  return registry;
+}
+
+std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(const config::Config& config,
+                                                                 const pipeline::FilterRegistry& registry) {
   std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines;
   for (const config::PipelineConfig& pipeline : config.pipelines) {
     pipelines.push_back(pipeline::build(pipeline, registry));
@@ -34,7 +38,8 @@ std::optional<config::Config> load_and_validate(const std::string& file) {
   std::optional<config::Config> config = config::load_for_check(file, diagnostics);
   if (config) {  // errors elsewhere do not keep those inside filters from being reported
     NoSink sink;
-    (void)build_pipelines(*config, [&sink](const kafka::ProducerOptions&) -> kafka::RecordSink& { return sink; });
+    (void)build_pipelines(*config,
+                          make_registry([&sink](const kafka::ProducerOptions&) -> kafka::RecordSink& { return sink; }));
   }
   if (!diagnostics->ok()) {
     std::cerr << diagnostics->format_errors();

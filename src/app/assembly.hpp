@@ -20,11 +20,13 @@ namespace mqttproxy::app {
 
 using SinkFor = std::function<kafka::RecordSink&(const kafka::ProducerOptions&)>;
 
+/// Every filter kind. `hashing`: see filters::Services; nullptr where no CONNECT will run. Keep it for all workers:
+/// what a factory has once asked librdkafka is not asked again.
+[[nodiscard]] pipeline::FilterRegistry make_registry(const SinkFor& sink_for, util::TaskPool* hashing = nullptr);
+
 /// All pipelines of the configuration, by index; a nullptr for each that is wrong (see the diagnostics).
-/// `hashing`: see filters::Services; nullptr where no CONNECT will run.
-[[nodiscard]] std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(const config::Config& config,
-                                                                               const SinkFor& sink_for,
-                                                                               util::TaskPool* hashing = nullptr);
+[[nodiscard]] std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(
+    const config::Config& config, const pipeline::FilterRegistry& registry);
 
 /// One producer per distinct set of options, shared by all workers.
 class ProducerPool {

@@ -57,12 +57,10 @@ class Daemon {
   void start() {
     started_ = std::chrono::system_clock::now();
     info_ = metrics_.add([this](metrics::Scrape& scrape) { collect(scrape); });
-    server_.start([this] {
-      return build_pipelines(
-          config_,
-          [this](const kafka::ProducerOptions& options) -> kafka::RecordSink& { return producers_.get(options); },
-          &hashing_);
-    });
+    const pipeline::FilterRegistry registry = make_registry(
+        [this](const kafka::ProducerOptions& options) -> kafka::RecordSink& { return producers_.get(options); },
+        &hashing_);
+    server_.start([&] { return build_pipelines(config_, registry); });
     api_.start();  // after the pipelines: readiness looks at the producers they made
     spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_.node.name,
                  server_.workers(), server_.max_connections());

@@ -1,6 +1,7 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "mqttproxy/kafka/properties.hpp"
 #include "mqttproxy/mqtt/topic.hpp"
@@ -9,15 +10,6 @@
 #include "assembly.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
-
-namespace mqttproxy::kafka {
-
-/// In `explain` a topic is its name.
-struct Topic {
-  std::string name;
-};
-
-}  // namespace mqttproxy::kafka
 
 namespace mqttproxy::app {
 
@@ -33,11 +25,11 @@ class PrintingSink final : public kafka::RecordSink {
       error = kafka::TopicError::IllegalName;
       return nullptr;
     }
-    return &topics_.try_emplace(std::string(name), kafka::Topic{std::string(name)}).first->second;
+    return reinterpret_cast<kafka::Topic*>(const_cast<std::string*>(&*topics_.emplace(name).first));
   }
 
   kafka::ProduceResult produce(const kafka::Record& record) noexcept override {
-    std::cout << "record to filter " << name_ << "\n  topic:   " << record.topic->name
+    std::cout << "record to filter " << name_ << "\n  topic:   " << topic_name(record.topic)
               << "\n  key:     " << (record.key ? '"' + util::printable(*record.key) + '"' : "none") << '\n';
     for (const kafka::Header& header : record.headers) {
       std::cout << "  header:  " << header.name << "=" << util::printable(header.value) << '\n';
@@ -47,8 +39,13 @@ class PrintingSink final : public kafka::RecordSink {
   }
 
  private:
+  /// A Topic is opaque outside the kafka room: here it is the address of its name.
+  static const std::string& topic_name(const kafka::Topic* topic) {
+    return *reinterpret_cast<const std::string*>(topic);
+  }
+
   std::string name_;
-  std::map<std::string, kafka::Topic> topics_;
+  std::set<std::string> topics_;
 };
 
 const config::ProxyConfig* find_proxy(const config::Config& config, const std::string& name) {
@@ -92,9 +89,10 @@ int explain(const ExplainOptions& options) {
   }
 
   std::map<std::string, PrintingSink> sinks;
-  const auto pipelines = build_pipelines(*config, [&sinks](const kafka::ProducerOptions& wanted) -> kafka::RecordSink& {
+  const auto registry = make_registry([&sinks](const kafka::ProducerOptions& wanted) -> kafka::RecordSink& {
     return sinks.try_emplace(wanted.name, wanted).first->second;
   });
+  const auto pipelines = build_pipelines(*config, registry);
   pipeline::Pipeline& publish = *pipelines[*proxy->pipelines[static_cast<std::size_t>(config::RuleType::Publish)]];
 
   const mqtt::Publish packet{options.topic, options.payload, 1, static_cast<mqtt::Qos>(options.qos), options.retain,

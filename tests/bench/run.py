@@ -116,8 +116,11 @@ class Bench:
 
     def idle_round(self, ours: Daemon, peer: Mosquitto | None) -> None:
         for who, server in self.turns(ours, peer):
-            result = self.load("idle", who, ["idle", "--port", str(server.port), "--pid", str(server.pid),
-                                             "--connections", str(IDLE_CONNECTIONS)])
+            result = self.load(
+                "idle",
+                who,
+                ["idle", "--port", str(server.port), "--pid", str(server.pid), "--connections", str(IDLE_CONNECTIONS)],
+            )
             self.samples.add("idle_bytes", who, result["resident_bytes_per_connection"])
 
     def connect_round(self, ours: Daemon, peer: Mosquitto | None) -> None:
@@ -155,8 +158,21 @@ class Bench:
             self.samples.add(f"paced_{percentile}", "librdkafka", result["latency_us"][percentile] / 1000)
 
     def uplink_options(self, server: Daemon | Mosquitto) -> list[str]:
-        return ["uplink", "--port", str(server.port), "--pid", str(server.pid), "--connections", str(CONNECTIONS),
-                "--qos", "1", "--payload", "256", "--seconds", str(self.arguments.seconds)]
+        return [
+            "uplink",
+            "--port",
+            str(server.port),
+            "--pid",
+            str(server.pid),
+            "--connections",
+            str(CONNECTIONS),
+            "--qos",
+            "1",
+            "--payload",
+            "256",
+            "--seconds",
+            str(self.arguments.seconds),
+        ]
 
     @staticmethod
     def turns(ours: Daemon, peer: Mosquitto | None):
@@ -166,9 +182,23 @@ class Bench:
         return self.samples.keep(what, who, self.json_of([str(self.arguments.mqttload), *options, "--json"]))
 
     def raw_producer(self, what: str, in_flight: int, seconds: float, rate: int = 0) -> dict:
-        command = [str(self.arguments.rawproducer), "--brokers", self.kafka.bootstrap, "--topic", TOPIC,
-                   "--in-flight", str(in_flight), "--keys", str(CONNECTIONS), "--payload", "256",
-                   "--seconds", str(seconds), "--rate", str(rate)]
+        command = [
+            str(self.arguments.rawproducer),
+            "--brokers",
+            self.kafka.bootstrap,
+            "--topic",
+            TOPIC,
+            "--in-flight",
+            str(in_flight),
+            "--keys",
+            str(CONNECTIONS),
+            "--payload",
+            "256",
+            "--seconds",
+            str(seconds),
+            "--rate",
+            str(rate),
+        ]
         return self.samples.keep(what, "librdkafka", self.json_of(command))
 
     def json_of(self, command: list[str]) -> dict:
@@ -204,22 +234,39 @@ def table(samples: Samples) -> str:
             cells += [text(peer), f"{median / peer:.2f}"] if peer > 0 else ["", ""]
         lines.append(tuple(cells))
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "\n".join("  ".join([line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in
-                                                              zip(line[1:], widths[1:])]) for line in lines)
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])])
+        for line in lines
+    )
 
 
 def summary(samples: Samples) -> dict:
-    return {row.key: {"title": row.title.strip(), "unit": row.unit, "budget": row.limit,
-                      **{who: {"median": statistics.median(values), "values": values}
-                         for who, values in samples.values[row.key].items()}}
-            for row in ROWS if row.key in samples.values}
+    return {
+        row.key: {
+            "title": row.title.strip(),
+            "unit": row.unit,
+            "budget": row.limit,
+            **{
+                who: {"median": statistics.median(values), "values": values}
+                for who, values in samples.values[row.key].items()
+            },
+        }
+        for row in ROWS
+        if row.key in samples.values
+    }
 
 
 def machine() -> dict:
-    commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True,
-                            check=False).stdout.strip()
-    return {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "commit": commit,
-            "kernel": platform.release(), "cpus": os.cpu_count(), "load_average": os.getloadavg()[0]}
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "commit": commit,
+        "kernel": platform.release(),
+        "cpus": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
+    }
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -233,7 +280,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4, help="measured time of each uplink run")
     parser.add_argument("--connects", type=int, default=10_000, help="connections of each connect run")
-    parser.add_argument("--broker-warmup", type=float, default=10, help="seconds; a cold broker costs its producers more")
+    parser.add_argument(
+        "--broker-warmup", type=float, default=10, help="seconds; a cold broker costs its producers more"
+    )
     parser.add_argument("--no-mosquitto", action="store_true")
     arguments = parser.parse_args()
     for binary in (arguments.daemon, arguments.mqttload, arguments.rawproducer, arguments.kafka_script):
@@ -259,8 +308,12 @@ def main() -> int:
         return 1
     print(table(bench.samples))
     result = arguments.output / f"bench-{about['date'].replace(':', '')}.json"
-    result.write_text(json.dumps({"machine": about, "rows": summary(bench.samples), "runs": bench.samples.raw},
-                                 indent=1, ensure_ascii=False) + "\n")
+    result.write_text(
+        json.dumps(
+            {"machine": about, "rows": summary(bench.samples), "runs": bench.samples.raw}, indent=1, ensure_ascii=False
+        )
+        + "\n"
+    )
     print(f"\n{about['commit']}, {about['cpus']} CPUs, {arguments.rounds} rounds; all results: {result}")
     return 0
 

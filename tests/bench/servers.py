@@ -59,9 +59,15 @@ class Kafka:
             shutil.rmtree(self.directory, ignore_errors=True)
             try:
                 # A run writes gigabytes: old segments go while it lasts.
-                self._run("start", str(self.port), str(self.directory), "log.segment.bytes=67108864",
-                          "log.retention.bytes=268435456", "log.retention.check.interval.ms=5000",
-                          "log.segment.delete.delay.ms=1000")
+                self._run(
+                    "start",
+                    str(self.port),
+                    str(self.directory),
+                    "log.segment.bytes=67108864",
+                    "log.retention.bytes=268435456",
+                    "log.retention.check.interval.ms=5000",
+                    "log.segment.delete.delay.ms=1000",
+                )
                 return self
             except BenchError:
                 if attempt == 2:
@@ -83,8 +89,9 @@ class Kafka:
         # Into files: a pipe would be held open by the broker that `start` leaves behind.
         log = self.directory.with_suffix(".log")
         with log.open("a") as output:
-            code = subprocess.run([str(self.script), *arguments], stdin=subprocess.DEVNULL, stdout=output,
-                                  stderr=output, check=False).returncode
+            code = subprocess.run(
+                [str(self.script), *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+            ).returncode
         if code != 0:
             raise BenchError(f"{self.script.name} {' '.join(arguments)} failed ({code}); see {log}")
         return log.read_text()
@@ -100,8 +107,9 @@ class Process:
 
     def __enter__(self):
         with self.log.open("w") as output:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=output,
-                                            stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
         return self
 
     def __exit__(self, *_):
@@ -180,8 +188,11 @@ class Daemon(Process):
         self.port = free_port()
         self.auth_port = free_port()
         config = directory / "mqttproxy.yaml"
-        config.write_text(_DAEMON_CONFIG.format(api_port=free_port(), port=self.port, auth_port=self.auth_port,
-                                                bootstrap=bootstrap, topic=topic))
+        config.write_text(
+            _DAEMON_CONFIG.format(
+                api_port=free_port(), port=self.port, auth_port=self.auth_port, bootstrap=bootstrap, topic=topic
+            )
+        )
         super().__init__([str(binary), "--config", str(config)], directory / "mqttproxy.log")
 
 
@@ -191,8 +202,10 @@ class Mosquitto(Process):
     def __init__(self, binary: str, directory: Path):
         self.port = free_port()
         config = directory / "mosquitto.conf"
-        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-                          "max_inflight_messages 0\nmax_queued_messages 0\n")
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+            "max_inflight_messages 0\nmax_queued_messages 0\n"
+        )
         super().__init__([binary, "-c", str(config)], directory / "mosquitto.log")
 
 

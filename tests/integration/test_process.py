@@ -57,13 +57,33 @@ def test_check_accepts_a_good_file(write) -> None:
     assert run("check", write(config.simple())).returncode == 0
 
 
-BROKEN = """\
+WRONG_DOCUMENTS = """\
 kind: MQTTProxy
 name: mqttproxy
-prot: 1883
+port: 99999
+adress: 127.0.0.1
 rules:
 - when:
     packetType: Publisch
+  pipeline: publish
+---
+kind: Pipeline
+name: publish
+filters:
+- name: kafka
+  kind: Kafka
+  backend: [embedded]
+flow:
+- filter: kafkaa
+"""
+
+WRONG_FILTERS = """\
+kind: MQTTProxy
+name: mqttproxy
+port: 0
+rules:
+- when:
+    packetType: Publish
   pipeline: publish
 ---
 kind: Pipeline
@@ -75,20 +95,32 @@ filters:
 - name: kafka
   kind: Kafka
   backend: [embedded]
+  topic:
+    default: "no/legal/name"
   properties:
     acks: "1"
+- name: mystery
+  kind: TopicMaper
 """
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("--config",)])
-def test_configuration_errors_come_all_at_once_with_their_places(write, arguments) -> None:
-    file = write(BROKEN)
+@pytest.mark.parametrize(
+    ("text", "lines", "hint"),
+    [
+        pytest.param(WRONG_DOCUMENTS, {3, 4, 7, 17}, "address", id="documents"),
+        pytest.param(WRONG_FILTERS, {14, 19, 21, 23}, "TopicMapper", id="filters"),
+    ],
+)
+def test_configuration_errors_come_all_at_once_with_their_places(write, arguments, text, lines, hint) -> None:
+    file = write(text)
     done = run(*arguments, file)
     assert done.returncode == CONFIG_ERROR
-    places = re.findall(rf"^{re.escape(str(file))}:(\d+):(\d+): \S", done.stderr, re.MULTILINE)
-    assert [int(line) for line, _ in places] == sorted(int(line) for line, _ in places)
-    assert {"3", "6", "14", "19"} <= {line for line, _ in places}, done.stderr
-    assert "port" in done.stderr  # did you mean
+    places = re.findall(rf"^{re.escape(str(file))}:(\d+):\d+: \S", done.stderr, re.MULTILINE)
+    found = [int(line) for line in places]
+    assert lines <= set(found), done.stderr
+    assert found == sorted(found)
+    assert re.search(f'did you mean "?{hint}', done.stderr)
 
 
 def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
