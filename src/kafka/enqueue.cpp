@@ -1,13 +1,14 @@
 #include "enqueue.hpp"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 
 namespace mqttproxy::kafka {
 
 namespace {
 
-static_assert(sizeof(void*) >= sizeof(std::uint64_t), "a token travels in a pointer");
+static_assert(sizeof(void*) == sizeof(std::uint64_t), "a token travels in a pointer");
 
 /// librdkafka takes a null pointer for "none": a null value would be a tombstone, a null key no key at all.
 const char* non_null(std::string_view bytes) noexcept {
@@ -39,7 +40,7 @@ rd_kafka_resp_err_t enqueue(rd_kafka_t* client, rd_kafka_topic_t* topic, std::op
   };
   add(RD_KAFKA_VTYPE_RKT).u.rkt = topic;
   add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
-  add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = reinterpret_cast<void*>(static_cast<std::uintptr_t>(token));
+  add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = std::bit_cast<void*>(token);
   // The API is not const-correct; MSG_F_COPY leaves the bytes alone.
   add(RD_KAFKA_VTYPE_VALUE).u.mem = {const_cast<char*>(non_null(value)), value.size()};
   if (key) add(RD_KAFKA_VTYPE_KEY).u.mem = {const_cast<char*>(non_null(*key)), key->size()};
@@ -53,7 +54,7 @@ rd_kafka_resp_err_t enqueue(rd_kafka_t* client, rd_kafka_topic_t* topic, std::op
 }
 
 std::uint64_t token_of(const rd_kafka_message_t& message) noexcept {
-  return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(message._private));
+  return std::bit_cast<std::uint64_t>(message._private);
 }
 
 }  // namespace mqttproxy::kafka

@@ -11,7 +11,7 @@
 
 namespace mqttproxy::kafka {
 
-std::unique_ptr<Producer> Producer::create(const ProducerOptions& options, std::vector<ReportSink*> lanes,
+std::unique_ptr<Producer> Producer::create(const ProducerOptions& options, const std::vector<ReportSink*>& lanes,
                                            metrics::Registry& metrics) {
   return std::make_unique<ProducerImpl>(options, lanes, metrics);
 }

@@ -35,8 +35,10 @@ void Stats::collect(metrics::Scrape& scrape, const std::string& producer) const 
                    {{"producer", producer}, {"code", std::string(error_name(code))}});
   }
   std::vector<double> bounds;
+  bounds.reserve(kBoundsUs.size());
   for (const std::int64_t bound : kBoundsUs) bounds.push_back(static_cast<double>(bound) / 1e6);
   std::vector<std::uint64_t> counts;
+  counts.reserve(latency_.size());
   for (const metrics::Counter& bucket : latency_) counts.push_back(bucket.get());
   scrape.histogram("mqttproxy_kafka_delivery_seconds",
                    "Time from the local queue to Kafka's acknowledgement, one record of each batch of reports.", bounds,

@@ -114,7 +114,7 @@ struct Health {
 class Producer : public RecordSink {
  public:
   /// Throws std::runtime_error (the librdkafka reason) for a combination rd_kafka_new refuses. Does not wait for Kafka.
-  static std::unique_ptr<Producer> create(const ProducerOptions& options, std::vector<ReportSink*> lanes,
+  static std::unique_ptr<Producer> create(const ProducerOptions& options, const std::vector<ReportSink*>& lanes,
                                           metrics::Registry& metrics);
 
   [[nodiscard]] virtual Health health() const = 0;

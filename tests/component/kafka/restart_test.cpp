@@ -124,6 +124,7 @@ TEST_F(RestartTest, TopicOpenedInBetweenWorks) {
   make_fatal();
   // Before, during or after the change: the handle is there when the gate opens.
   std::vector<Topic*> opened;
+  opened.reserve(50);
   for (int i = 0; i < 50; ++i) opened.push_back(topic("t" + std::to_string(i)));
   std::uint64_t number = 0;
   for (Topic* into : opened) produce_when_there_is_room(into, number++);

@@ -87,6 +87,7 @@ TEST(TopicTable, ManyThreadsAgree) {
   TopicTable topics(1'000);
   std::vector<std::vector<Topic*>> seen(4);
   std::vector<std::thread> threads;
+  threads.reserve(seen.size());
   for (auto& mine : seen) {
     threads.emplace_back([&topics, &mine] {
       TopicError error{};
