@@ -101,7 +101,9 @@ class Bench:
                 self.paced_round(ours, peer)
 
     def start_daemon(self, stack: ExitStack) -> Daemon:
-        daemon = Daemon(self.arguments.daemon, self.kafka.bootstrap, TOPIC, self.directory)
+        daemon = Daemon(
+            self.arguments.daemon, self.kafka.bootstrap, TOPIC, self.arguments.property, self.directory
+        )
         command = [str(self.arguments.mqttload), "first", "--port", str(daemon.port), "--json"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
             begin_ns = time.monotonic_ns()
@@ -199,6 +201,8 @@ class Bench:
             "--rate",
             str(rate),
         ]
+        for name, value in self.arguments.property.items():
+            command += ["--property", f"{name}={value}"]
         return self.samples.keep(what, "librdkafka", self.json_of(command))
 
     def json_of(self, command: list[str]) -> dict:
@@ -283,8 +287,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--broker-warmup", type=float, default=10, help="seconds; a cold broker costs its producers more"
     )
+    parser.add_argument(
+        "--property",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a librdkafka property for the daemon and for librdkafka alone; repeatable",
+    )
     parser.add_argument("--no-mosquitto", action="store_true")
     arguments = parser.parse_args()
+    if not all("=" in text for text in arguments.property):
+        parser.error("--property needs NAME=VALUE")
+    arguments.property = dict(text.split("=", 1) for text in arguments.property)
     for binary in (arguments.daemon, arguments.mqttload, arguments.rawproducer, arguments.kafka_script):
         if not os.access(binary, os.X_OK):
             parser.error(f"not there or not executable: {binary} (scripts/bench.sh builds everything)")
@@ -310,7 +324,14 @@ def main() -> int:
     result = arguments.output / f"bench-{about['date'].replace(':', '')}.json"
     result.write_text(
         json.dumps(
-            {"machine": about, "rows": summary(bench.samples), "runs": bench.samples.raw}, indent=1, ensure_ascii=False
+            {
+                "machine": about,
+                "properties": arguments.property,
+                "rows": summary(bench.samples),
+                "runs": bench.samples.raw,
+            },
+            indent=1,
+            ensure_ascii=False,
         )
         + "\n"
     )

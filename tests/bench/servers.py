@@ -3,6 +3,7 @@
 Everything listens on 127.0.0.1, and every process is ended by its own pid.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -167,6 +168,7 @@ filters:
   backend: ["{bootstrap}"]
   topic:
     default: {topic}
+  properties: {properties}
 ---
 kind: Pipeline
 name: auth
@@ -184,13 +186,18 @@ filters:
 class Daemon(Process):
     """mqttproxy with one open port, one with MQTTClientAuth (test/test), both into the Kafka topic."""
 
-    def __init__(self, binary: Path, bootstrap: str, topic: str, directory: Path):
+    def __init__(self, binary: Path, bootstrap: str, topic: str, properties: dict[str, str], directory: Path):
         self.port = free_port()
         self.auth_port = free_port()
         config = directory / "mqttproxy.yaml"
         config.write_text(
             _DAEMON_CONFIG.format(
-                api_port=free_port(), port=self.port, auth_port=self.auth_port, bootstrap=bootstrap, topic=topic
+                api_port=free_port(),
+                port=self.port,
+                auth_port=self.auth_port,
+                bootstrap=bootstrap,
+                topic=topic,
+                properties=json.dumps(properties),
             )
         )
         super().__init__([str(binary), "--config", str(config)], directory / "mqttproxy.log")
