@@ -12,6 +12,9 @@ struct Overloaded : Ts... {
   using Ts::operator()...;
 };
 
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;  // clang 14 does not deduce aggregates
+
 }  // namespace
 
 int main(int argc, char** argv) {

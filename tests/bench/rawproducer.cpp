@@ -35,7 +35,7 @@ struct ProducerOptions {
   double rate = 0;  // records per second; 0: as fast as reports come
   std::vector<std::pair<std::string, std::string>> properties = {{"acks", "all"},
                                                                  {"enable.idempotence", "true"},
-                                                                 {"linger.ms", "0.5"},
+                                                                 {"linger.ms", "2"},
                                                                  {"message.timeout.ms", "0"},
                                                                  {"partitioner", "murmur2_random"},
                                                                  {"queue.buffering.max.messages", "200000"},
