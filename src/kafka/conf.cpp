@@ -18,9 +18,8 @@ constexpr std::size_t kErrorText = 512;
 
 /// What a configuration may override, where librdkafka's own default does not suit a proxy.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kDefaults = {{
-    // Two milliseconds gather a busy moment into one request, and PUBACKs still leave within three. Below that
-    // librdkafka
-    // 2.0.2 costs more than it gains: it polls without a time-out for the last millisecond.
+    // Two milliseconds gather a busy moment into one request, and PUBACKs still leave within three. Less costs more
+    // than it gains: librdkafka 2.0.2 polls without a time-out for the last millisecond.
     {"linger.ms", "2"},
     // A record waits as long as Kafka is away; the queue limits bound memory.
     {"message.timeout.ms", "0"},
