@@ -71,11 +71,13 @@ std::vector<int> listen_sockets(const config::Endpoint& wanted, unsigned count) 
   if (wanted.host == "::" && !has_ipv6()) endpoint.address(boost::asio::ip::address_v4::any());
   endpoint = local_endpoint(bind_socket(endpoint, false).get());
   std::vector<Descriptor> sockets;
+  sockets.reserve(count);
   for (unsigned i = 0; i < count; ++i) {
     sockets.push_back(bind_socket(endpoint, true));
     if (::listen(sockets.back().get(), kBacklog) != 0) fail(endpoint, "listen on");
   }
   std::vector<int> fds;
+  fds.reserve(count);
   for (Descriptor& socket : sockets) fds.push_back(socket.release());
   return fds;
 }
