@@ -79,11 +79,11 @@ def test_a_kafka_outage_loses_and_reorders_nothing(
     begin(kafka)
     if begin is not Kafka.stop:  # a clean stop takes its time
         assert before.total_acked < before.total, "the outage has to come in the middle"
-    cpu_before, time_before = daemon.cpu_seconds(), time.monotonic()
     during = fleet(daemon, "during", 1_000)
     for device in foreign:
         device.publish(500)
     wait_until("connections are parked", lambda: daemon.metrics().total("mqttproxy_connections_parked") > 0)
+    cpu_before, time_before = daemon.cpu_seconds(), time.monotonic()
     wait_until("/readyz says 503", lambda: not daemon.ready())
     assert daemon.http("/healthz").status == 200
     end(kafka)
@@ -100,7 +100,7 @@ def test_a_kafka_outage_loses_and_reorders_nothing(
     assert_acked_is_stored(acked, records)
     assert_in_order(records)
     assert daemon.rss_bytes() - rss_before < 64 << 20
-    assert busy < 0.8, "waiting for Kafka must not spin"
+    assert busy < 0.5, "waiting for Kafka must not spin"
 
 
 def test_nothing_is_acked_while_kafka_is_away(new_kafka, start_daemon) -> None:
