@@ -134,7 +134,7 @@ class Client:
     def expect(self, *packets: bytes) -> None:
         expected = b"".join(packets)
         received = self.receive(len(expected))
-        assert received.hex() == expected.hex()
+        assert received == expected, f"received {received.hex()}, expected {expected.hex()}"
 
     def expect_closed(self) -> None:
         """The server ends the connection, and says nothing before."""
