@@ -297,11 +297,12 @@ class ClientAuthSlowTest : public ClientAuthFileTest, public pipeline::Suspender
   /// Runs CONNECT as a connection does: pending, then again with what was delivered.
   Action connect_slowly(std::string_view username, std::string_view password) {
     delivered_ = {};
+    std::future<pipeline::FilterResult> result = delivered_.get_future();
     const mqtt::Connect packet{.client_id = "c", .username = username, .password = password};
     begin(packet);
     if (bench_.pipeline->run(bench_.context) == pipeline::RunState::Pending) {
       pipeline::Context::Memory memory = std::move(bench_.context.memory);
-      pipeline::Pipeline::remember(memory, bench_.pipeline->stopped_at(), delivered_.get_future().get());
+      pipeline::Pipeline::remember(memory, bench_.pipeline->stopped_at(), result.get());
       begin(packet);
       bench_.context.memory = std::move(memory);
       EXPECT_EQ(bench_.pipeline->run(bench_.context), pipeline::RunState::Finished);
