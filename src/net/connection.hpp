@@ -48,8 +48,6 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void end(session::CloseCause cause, std::string_view detail);
 
   [[nodiscard]] session::Core& core() noexcept { return core_; }
-  [[nodiscard]] std::string_view address() const noexcept { return address_; }
-  [[nodiscard]] ProxyRuntime& proxy() noexcept { return proxy_; }
   /// Kafka's name for the error that will close this connection, for the log.
   void note_error(std::int16_t code) noexcept { kafka_error_ = code; }
 

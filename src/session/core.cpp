@@ -118,7 +118,6 @@ void Core::accept(const mqtt::Connect& packet) {
   if (has_username_) username_ = *packet.username;
   keep_alive_ = packet.keep_alive;
   level_ = packet.level;
-  clean_session_ = packet.clean_session;
   if (packet.will) {  // [MQTT-3.1.2-8]
     will_ = std::make_unique<StoredWill>(StoredWill{std::string(packet.will->topic), std::string(packet.will->payload),
                                                     packet.will->qos, packet.will->retain});

@@ -128,13 +128,10 @@ class Core {
     return has_username_ ? std::optional<std::string_view>(username_) : std::nullopt;
   }
   [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
-  [[nodiscard]] bool clean_session() const noexcept { return clean_session_; }
   [[nodiscard]] std::uint32_t unacked() const noexcept { return window_.size(); }
   [[nodiscard]] bool was_connected() const noexcept { return was_connected_; }
   /// The will, when it is still to be published; the caller takes it.
   [[nodiscard]] std::unique_ptr<StoredWill> take_will() noexcept { return std::move(will_); }
-  /// The session is served by another connection, or gone.
-  void detach_session() noexcept { session_ = nullptr; }
 
  private:
   Step handle(const mqtt::FixedHeader& header, std::string_view body, std::string& out);
@@ -167,7 +164,6 @@ class Core {
   mqtt::Errc close_errc_ = mqtt::Errc::Ok;
   bool waiting_ = false;
   bool has_username_ = false;
-  bool clean_session_ = true;
   bool was_connected_ = false;
 };
 
