@@ -27,6 +27,13 @@ constexpr milliseconds kMaxDrainTimeout{3'600'000};
 constexpr std::array<std::string_view, 5> kLogLevels = {"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
 constexpr std::array<std::string_view, 2> kDownlinkModes = {"local", "kafka"};
+constexpr std::array<std::string_view, 2> kQueueFull = {"dropOldest", "dropNewest"};
+constexpr std::int64_t kMaxApiConnections = 100'000;
+constexpr std::int64_t kMaxQueueMessages = 10'000'000;
+constexpr std::uint64_t kMaxQueueBytes = 64ULL << 30U;
+constexpr std::uint64_t kMinBodyBytes = 1'024;
+constexpr std::uint64_t kMaxBodyBytes = 1ULL << 30U;
+constexpr std::uint64_t kMinUnsentBytes = 1'024;
 
 /// Reads the map under `key` with `read`, when there is one.
 template <class Read>
@@ -67,6 +74,10 @@ void read_api(Object& section, ApiConfig& api) {
   const auto token = section.find("token");
   if (token) read_token(*token, api.token);
   api.insecure = section.bool_or("insecure", false);
+  api.max_body_bytes =
+      static_cast<std::uint32_t>(section.bytes_or("maxBodySize", api.max_body_bytes, kMinBodyBytes, kMaxBodyBytes));
+  read_number(section, "maxConnections", api.max_connections, 1, kMaxApiConnections);
+  api.idle_timeout = section.duration_or("idleTimeout", api.idle_timeout, milliseconds(1'000), milliseconds(3'600'000));
   if (const auto tls = section.find_set("tls")) tls->error("TLS for the API is not supported in this version");
   if (!address) return;
 
@@ -100,15 +111,29 @@ void read_limits(Object& section, LimitsConfig& limits) {
   read_number(section, "ackWindow", limits.ack_window, 1, kMaxAckWindow);
   limits.session_expiry =
       section.duration_or("sessionExpiry", limits.session_expiry, milliseconds(1'000), kMaxSessionExpiry);
+  read_number(section, "maxFiltersPerSession", limits.max_filters_per_session, 1, kMaxQueueMessages);
+  read_number(section, "inflightWindow", limits.inflight_window, 1, kMaxStringBytes);
+  read_number(section, "sessionQueueMessages", limits.session_queue_messages, 1, kMaxQueueMessages);
+  limits.session_queue_bytes =
+      section.bytes_or("sessionQueueBytes", limits.session_queue_bytes, kMinUnsentBytes, kMaxQueueBytes);
+  std::string full(kQueueFull[0]);
+  read_choice(section, "sessionQueueFull", full, kQueueFull);
+  limits.session_queue_full = full == kQueueFull[0] ? QueueFull::DropOldest : QueueFull::DropNewest;
+  limits.max_unsent_bytes =
+      section.bytes_or("maxUnsentBytes", limits.max_unsent_bytes, kMinUnsentBytes, kMaxQueueBytes);
   limits.drain_timeout = section.duration_or("drainTimeout", limits.drain_timeout, milliseconds(0), kMaxDrainTimeout);
 }
 
-void read_downlink(Object& section) {
+void read_downlink(Object& section, DownlinkConfig& downlink) {
   std::string mode = "local";
   read_choice(section, "mode", mode, kDownlinkModes);
   if (mode == "kafka") {
     section.value().error("mode kafka is not supported in this version; use local");
   }
+  read_section(section, "queue", [&](Object& queue) {
+    read_number(queue, "maxMessages", downlink.queue_messages, 1, kMaxQueueMessages);
+    downlink.queue_bytes = queue.bytes_or("maxBytes", downlink.queue_bytes, kMinUnsentBytes, kMaxQueueBytes);
+  });
   for (const std::string_view key : {"backend", "topic", "sessionsTopic", "properties"}) {
     const auto value = section.find_set(key);
     if (value && mode == "local") value->error("has a meaning only with \"mode: kafka\"");
@@ -128,7 +153,7 @@ NodeConfig read_node(Object& document) {
     read_choice(section, "format", node.log.format, kLogFormats);
   });
   read_section(document, "limits", [&](Object& section) { read_limits(section, node.limits); });
-  read_section(document, "downlink", [](Object& section) { read_downlink(section); });
+  read_section(document, "downlink", [&](Object& section) { read_downlink(section, node.downlink); });
   document.finish();
   return node;
 }

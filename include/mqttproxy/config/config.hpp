@@ -30,6 +30,9 @@ struct ApiConfig {
   Endpoint address{"127.0.0.1", 2381};
   std::string token;      // empty: none
   bool insecure = false;  // a non-loopback address without a token
+  std::uint32_t max_body_bytes = 8U << 20U;
+  std::uint32_t max_connections = 1'024;  // each holds a thread while it is open
+  std::chrono::milliseconds idle_timeout{60'000};
 };
 
 struct LogConfig {
@@ -37,7 +40,10 @@ struct LogConfig {
   std::string format = "text";  // text json
 };
 
-/// DESIGN: every queue, buffer and per-client list has its limit here. Bytes unless the name says otherwise.
+/// What a full session queue does with the next message.
+enum class QueueFull : std::uint8_t { DropOldest, DropNewest };
+
+/// Every queue, buffer and per-client list has its limit here. Bytes unless the name says otherwise.
 struct LimitsConfig {
   std::uint32_t max_packet_bytes = 1'000'000;
   std::chrono::milliseconds connect_timeout{10'000};
@@ -48,7 +54,18 @@ struct LimitsConfig {
   std::uint16_t max_filters_per_packet = 1'000;
   std::uint32_t ack_window = 1'000;                                  // unacked uplink messages per connection
   std::chrono::milliseconds session_expiry{std::chrono::hours(24)};  // of an offline persistent session
+  std::uint32_t max_filters_per_session = 10'000;
+  std::uint16_t inflight_window = 20;            // QoS 1 messages sent to a client and not acknowledged
+  std::uint32_t session_queue_messages = 1'000;  // waiting behind the window, or for an offline client
+  std::uint64_t session_queue_bytes = 8U << 20U;
+  QueueFull session_queue_full = QueueFull::DropOldest;
+  std::uint64_t max_unsent_bytes = 1U << 20U;  // waiting for one connection, beyond which QoS 0 is dropped
   std::chrono::milliseconds drain_timeout{30'000};
+};
+
+struct DownlinkConfig {
+  std::uint32_t queue_messages = 100'000;  // per worker: published, not yet fanned out
+  std::uint64_t queue_bytes = 64U << 20U;
 };
 
 struct NodeConfig {
@@ -57,6 +74,7 @@ struct NodeConfig {
   std::uint32_t threads = 0;  // workers; 0: one per core
   LogConfig log;
   LimitsConfig limits;
+  DownlinkConfig downlink;
 };
 
 struct ProxyConfig {

@@ -47,6 +47,46 @@ TEST(Load, without_a_node_document_the_defaults_hold) {
   EXPECT_EQ(node.limits.drain_timeout, 30s);
 }
 
+TEST(Load, downlink_defaults) {
+  const auto loaded = load_with("");
+  ASSERT_TRUE(loaded.config.has_value()) << loaded.errors;
+  const NodeConfig& node = loaded.config->node;
+  EXPECT_EQ(node.api.max_body_bytes, 8U << 20U);
+  EXPECT_EQ(node.api.max_connections, 1'024U);
+  EXPECT_EQ(node.api.idle_timeout, 60s);
+  EXPECT_EQ(node.limits.session_expiry, 24h);
+  EXPECT_EQ(node.limits.max_filters_per_session, 10'000U);
+  EXPECT_EQ(node.limits.inflight_window, 20U);
+  EXPECT_EQ(node.limits.session_queue_messages, 1'000U);
+  EXPECT_EQ(node.limits.session_queue_bytes, 8U << 20U);
+  EXPECT_EQ(node.limits.session_queue_full, QueueFull::DropOldest);
+  EXPECT_EQ(node.limits.max_unsent_bytes, 1U << 20U);
+  EXPECT_EQ(node.downlink.queue_messages, 100'000U);
+  EXPECT_EQ(node.downlink.queue_bytes, 64U << 20U);
+}
+
+TEST(Load, every_downlink_key_arrives) {
+  const auto loaded = load_with(
+      "kind: Node\napi: {maxBodySize: 1KiB, maxConnections: 2, idleTimeout: 3s}\n"
+      "limits: {sessionExpiry: 4s, maxFiltersPerSession: 5, inflightWindow: 6, sessionQueueMessages: 7,\n"
+      "  sessionQueueBytes: 8KiB, sessionQueueFull: dropNewest, maxUnsentBytes: 9KiB}\n"
+      "downlink: {mode: local, queue: {maxMessages: 10, maxBytes: 11KiB}}\n");
+  ASSERT_TRUE(loaded.config.has_value()) << loaded.errors;
+  const NodeConfig& node = loaded.config->node;
+  EXPECT_EQ(node.api.max_body_bytes, 1'024U);
+  EXPECT_EQ(node.api.max_connections, 2U);
+  EXPECT_EQ(node.api.idle_timeout, 3s);
+  EXPECT_EQ(node.limits.session_expiry, 4s);
+  EXPECT_EQ(node.limits.max_filters_per_session, 5U);
+  EXPECT_EQ(node.limits.inflight_window, 6U);
+  EXPECT_EQ(node.limits.session_queue_messages, 7U);
+  EXPECT_EQ(node.limits.session_queue_bytes, 8'192U);
+  EXPECT_EQ(node.limits.session_queue_full, QueueFull::DropNewest);
+  EXPECT_EQ(node.limits.max_unsent_bytes, 9'216U);
+  EXPECT_EQ(node.downlink.queue_messages, 10U);
+  EXPECT_EQ(node.downlink.queue_bytes, 11U * 1'024);
+}
+
 TEST(Load, every_key_of_the_node_document_arrives) {
   const test::TempFile token("t0ken\n");
   const auto loaded = load_with(

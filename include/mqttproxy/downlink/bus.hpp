@@ -1,0 +1,40 @@
+// The way of a message from whoever publishes it to every worker that may have subscribers.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mqttproxy/downlink/message.hpp"
+
+namespace mqttproxy::downlink {
+
+/// A worker as the bus sees it. Implemented by net.
+class WorkerPort {
+ public:
+  virtual ~WorkerPort() = default;
+  /// Queues the message behind those given before. False: the worker's inbox is full, nothing was taken. Any thread,
+  /// never blocks.
+  [[nodiscard]] virtual bool deliver(const MessagePtr& message) = 0;
+};
+
+struct PublishResult {
+  std::size_t accepted = 0;      // how many, from the front
+  std::string_view reason = {};  // why the next one was not; a literal, empty when all were
+};
+
+class Bus {
+ public:
+  virtual ~Bus() = default;
+  /// Publishes in order. Returns when every message has been accepted or the first has not. A message that was not may
+  /// all the same have reached some subscribers: publishing it again is safe (at least once). Any thread; may block,
+  /// but not without bound.
+  virtual PublishResult publish(std::vector<Message> messages) = 0;
+};
+
+/// One node, in memory: accepted means handed to every worker.
+[[nodiscard]] std::unique_ptr<Bus> make_local_bus(std::vector<WorkerPort*> workers);
+
+}  // namespace mqttproxy::downlink

@@ -1,0 +1,21 @@
+// A message from a backend to devices.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "mqttproxy/mqtt/packets.hpp"
+
+namespace mqttproxy::downlink {
+
+/// Immutable once published: every worker shares the same one.
+struct Message {
+  std::string proxy;                      // name of the MQTTProxy whose clients get it
+  std::string topic;                      // a valid topic name
+  std::string payload;                    // bytes
+  mqtt::Qos qos = mqtt::Qos::AtMostOnce;  // 0 or 1
+};
+
+using MessagePtr = std::shared_ptr<const Message>;
+
+}  // namespace mqttproxy::downlink
