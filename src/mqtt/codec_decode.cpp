@@ -1,4 +1,6 @@
 // The fixed header and every body but CONNECT's. MQTT 3.1.1 chapters 2 and 3.
+#include <limits>
+
 #include "mqttproxy/mqtt/codec.hpp"
 #include "mqttproxy/mqtt/topic.hpp"
 
@@ -69,10 +71,14 @@ bool is_possible_length(PacketType type, std::uint32_t remaining_length) noexcep
   return true;
 }
 
-Errc read_filter(Reader& in, const DecodeLimits& limits, std::string_view& out) noexcept {
+/// Checks the form only: a filter beyond a limit of ours is the client's right to ask for, and ours to refuse.
+Errc read_filter(Reader& in, std::string_view& out) noexcept {
   if (const Errc e = in.utf8(out); e != Errc::Ok) return e;  // [MQTT-3.8.3-1] [MQTT-3.10.3-1]
-  if (out.size() > limits.max_topic_bytes) return Errc::TopicFilter;
-  return is_topic_filter(out, limits.max_topic_levels) ? Errc::Ok : Errc::TopicFilter;
+  return is_topic_filter(out, std::numeric_limits<std::size_t>::max()) ? Errc::Ok : Errc::TopicFilter;
+}
+
+bool is_beyond(const DecodeLimits& limits, std::string_view filter) noexcept {
+  return filter.size() > limits.max_topic_bytes || level_count(filter) > limits.max_topic_levels;
 }
 
 Errc read_requested_qos(Reader& in, Qos& out) noexcept {
@@ -155,24 +161,23 @@ Result<Subscribe> decode_subscribe(std::string_view body, const DecodeLimits& li
   if (const Errc e = in.packet_id(out.packet_id); e != Errc::Ok) return e;
   if (in.empty()) return Errc::NoFilters;  // [MQTT-3.8.3-3]
   while (!in.empty()) {
-    if (out.requests.size() == limits.max_filters_per_packet) return Errc::TooManyFilters;
     TopicRequest request;
-    if (const Errc e = read_filter(in, limits, request.filter); e != Errc::Ok) return e;
+    if (const Errc e = read_filter(in, request.filter); e != Errc::Ok) return e;
     if (const Errc e = read_requested_qos(in, request.qos); e != Errc::Ok) return e;
+    request.refused = out.requests.size() >= limits.max_filters_per_packet || is_beyond(limits, request.filter);
     out.requests.push_back(request);
   }
   return out;
 }
 
-Result<Unsubscribe> decode_unsubscribe(std::string_view body, const DecodeLimits& limits) {
+Result<Unsubscribe> decode_unsubscribe(std::string_view body) {
   Reader in(body);
   Unsubscribe out;
   if (const Errc e = in.packet_id(out.packet_id); e != Errc::Ok) return e;
   if (in.empty()) return Errc::NoFilters;  // [MQTT-3.10.3-2]
   while (!in.empty()) {
-    if (out.filters.size() == limits.max_filters_per_packet) return Errc::TooManyFilters;
     std::string_view filter;
-    if (const Errc e = read_filter(in, limits, filter); e != Errc::Ok) return e;
+    if (const Errc e = read_filter(in, filter); e != Errc::Ok) return e;
     out.filters.push_back(filter);
   }
   return out;

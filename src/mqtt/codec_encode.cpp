@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kLengthPrefix = 2;
 constexpr std::size_t kPacketIdBytes = 2;
+constexpr unsigned kDupFlag = 0x08;
 
 void put_byte(std::string& out, unsigned value) {
   out.push_back(static_cast<char>(value));
@@ -25,11 +26,9 @@ void put_string(std::string& out, std::string_view text) {
   out += text;
 }
 
-/// The fixed header; makes room for the body that follows.
+/// The fixed header.
 void put_header(std::string& out, PacketType type, unsigned flags, std::size_t remaining_length) {
-  static constexpr std::size_t kMaxHeaderBytes = 5;
   assert(remaining_length <= 268'435'455);  // section 2.2.3: four digits of seven bits
-  out.reserve(out.size() + kMaxHeaderBytes + remaining_length);
   put_byte(out, static_cast<unsigned>(type) << 4U | flags);
   while (remaining_length > 0x7FU) {
     put_byte(out, static_cast<unsigned>(remaining_length & 0x7FU) | 0x80U);
@@ -97,16 +96,25 @@ void encode_connack(std::string& out, const Connack& packet) {
 void encode_publish(std::string& out, const Publish& packet) {
   const bool has_packet_id = packet.qos != Qos::AtMostOnce;
   assert(has_packet_id == (packet.packet_id != 0));  // [MQTT-2.3.1-1] [MQTT-2.3.1-5]
-  assert(has_packet_id || !packet.dup);              // [MQTT-3.3.1-2]
+  encode_publish_head(out, packet);
+  if (has_packet_id) put_number(out, packet.packet_id);
+  out += packet.payload;
+}
+
+void encode_publish_head(std::string& out, const Publish& packet) {
+  const bool has_packet_id = packet.qos != Qos::AtMostOnce;
+  assert(has_packet_id || !packet.dup);  // [MQTT-3.3.1-2]
   const unsigned flags =
-      (packet.dup ? 0x08U : 0U) | static_cast<unsigned>(packet.qos) << 1U | (packet.retain ? 0x01U : 0U);
+      (packet.dup ? kDupFlag : 0U) | static_cast<unsigned>(packet.qos) << 1U | (packet.retain ? 0x01U : 0U);
   const std::size_t length =
       kLengthPrefix + packet.topic.size() + (has_packet_id ? kPacketIdBytes : 0) + packet.payload.size();
 
   put_header(out, PacketType::Publish, flags, length);
   put_string(out, packet.topic);
-  if (has_packet_id) put_number(out, packet.packet_id);
-  out += packet.payload;
+}
+
+void set_dup(std::string& packets, std::size_t position) noexcept {
+  packets[position] = static_cast<char>(static_cast<std::uint8_t>(packets[position]) | kDupFlag);
 }
 
 void encode_packet_id(std::string& out, PacketType type, PacketId packet_id) {

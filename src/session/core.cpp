@@ -198,7 +198,7 @@ Step Core::handle_subscribe(std::string_view body, std::string& out) {
 }
 
 Step Core::handle_unsubscribe(std::string_view body, std::string& out) {
-  const auto packet = mqtt::decode_unsubscribe(body, settings_.limits);
+  const auto packet = mqtt::decode_unsubscribe(body);
   if (!packet) return fail_with(packet.error());
   const Step step = host_.on_unsubscribe(*packet);
   if (step != Step::Done) return step;

@@ -45,9 +45,9 @@ struct DecodeLimits {
 [[nodiscard]] Result<PacketId> decode_packet_id(std::string_view body) noexcept;
 /// PINGREQ, PINGRESP, DISCONNECT: a body of zero bytes.
 [[nodiscard]] Result<void> decode_empty(std::string_view body) noexcept;
-/// Filters are checked for form (UTF-8, wildcards, length, levels); TooManyFilters above the limit.
+/// Filters are checked for form (UTF-8, wildcards); those beyond a limit (how many, length, levels) come out refused.
 [[nodiscard]] Result<Subscribe> decode_subscribe(std::string_view body, const DecodeLimits& limits);
-[[nodiscard]] Result<Unsubscribe> decode_unsubscribe(std::string_view body, const DecodeLimits& limits);
+[[nodiscard]] Result<Unsubscribe> decode_unsubscribe(std::string_view body);
 [[nodiscard]] Result<Suback> decode_suback(std::string_view body);
 
 // Encoders append one whole packet to `out`. Preconditions: strings are at most 65,535 bytes, packets at most
@@ -56,6 +56,10 @@ struct DecodeLimits {
 void encode_connect(std::string& out, const Connect& packet);
 void encode_connack(std::string& out, const Connack& packet);
 void encode_publish(std::string& out, const Publish& packet);
+/// All of a PUBLISH that comes before its packet id (QoS above 0) or payload: what every copy of a message begins with.
+void encode_publish_head(std::string& out, const Publish& packet);
+/// Sets DUP in an encoded PUBLISH that begins at `position` [MQTT-3.3.1-1].
+void set_dup(std::string& packets, std::size_t position) noexcept;
 /// PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK (sets PUBREL's reserved flags).
 void encode_packet_id(std::string& out, PacketType type, PacketId packet_id);
 /// PINGREQ, PINGRESP, DISCONNECT.

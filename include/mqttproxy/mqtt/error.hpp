@@ -21,9 +21,8 @@ enum class Errc : std::uint8_t {
   DupWithQos0,
   PacketIdZero,
   TopicName,    // empty, wildcard, too long, too many levels
-  TopicFilter,  // empty, misplaced wildcard, too long, too many levels
+  TopicFilter,  // empty, misplaced wildcard
   NoFilters,
-  TooManyFilters,
   ProtocolName,
   UnacceptableProtocolLevel,
   ConnectFlags,  // reserved bit, will QoS/retain without will, password without user name

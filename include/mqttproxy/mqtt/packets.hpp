@@ -101,6 +101,7 @@ struct Publish {
 struct TopicRequest {
   std::string_view filter{};
   Qos qos = Qos::AtMostOnce;  // requested
+  bool refused = false;       // beyond a limit: answered with 0x80, while the packet's other filters are granted
 
   friend bool operator==(const TopicRequest&, const TopicRequest&) = default;
 };

@@ -53,7 +53,7 @@ inline Result<AnyPacket> decode_any(PacketType type, std::uint8_t flags, std::st
     case PacketType::Suback:
       return widen(decode_suback(body));
     case PacketType::Unsubscribe:
-      return widen(decode_unsubscribe(body, limits));
+      return widen(decode_unsubscribe(body));
     case PacketType::Pingreq:
     case PacketType::Pingresp:
     case PacketType::Disconnect: {

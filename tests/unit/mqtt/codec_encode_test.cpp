@@ -110,5 +110,27 @@ TEST(EncodePublish, TheLongestTopicThereIs) {
   EXPECT_EQ(out, bytes("30 81 80 04") + with_length(topic));
 }
 
+TEST(EncodePublishHead, IsWhatEveryCopyOfAMessageBeginsWith) {
+  for (const Qos qos : {Qos::AtMostOnce, Qos::AtLeastOnce}) {
+    const PacketId packet_id = qos == Qos::AtMostOnce ? PacketId{0} : PacketId{0x1234};
+    const Publish packet{.topic = "a/b", .payload = "hello", .packet_id = packet_id, .qos = qos};
+    std::string whole;
+    encode_publish(whole, packet);
+    std::string head;
+    encode_publish_head(head, packet);
+    const std::string id = qos == Qos::AtMostOnce ? std::string() : std::string("\x12\x34");
+    EXPECT_EQ(head + id + "hello", whole);
+  }
+}
+
+TEST(SetDup, MakesARepetition_MQTT_3_3_1_1) {
+  std::string first = "xyz";
+  encode_publish(first, {.topic = "t", .payload = "p", .packet_id = 1, .qos = Qos::AtLeastOnce});
+  std::string again = "xyz";
+  encode_publish(again, {.topic = "t", .payload = "p", .packet_id = 1, .qos = Qos::AtLeastOnce, .dup = true});
+  set_dup(first, 3);
+  EXPECT_EQ(first, again);
+}
+
 }  // namespace
 }  // namespace mqttproxy::mqtt::test

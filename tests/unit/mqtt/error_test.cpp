@@ -37,7 +37,6 @@ TEST(ErrorKind, NamesAreStable) {
       {Errc::TopicName, "topic_name"},
       {Errc::TopicFilter, "topic_filter"},
       {Errc::NoFilters, "no_filters"},
-      {Errc::TooManyFilters, "too_many_filters"},
       {Errc::ProtocolName, "protocol_name"},
       {Errc::UnacceptableProtocolLevel, "unacceptable_protocol_level"},
       {Errc::ConnectFlags, "connect_flags"},
