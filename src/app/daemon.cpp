@@ -21,8 +21,6 @@ namespace mqttproxy::app {
 namespace {
 
 constexpr unsigned kHashingThreads = 2;
-/// CONNECT packets that wait for a slow password hash; beyond it the answer is return code 3.
-constexpr std::size_t kMaxWaitingPasswords = 1'000;
 
 /// Raises the soft limit on open files to the hard one; returns it.
 std::uint64_t raise_descriptor_limit() {
@@ -52,6 +50,7 @@ class Daemon {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         server_(config, raise_descriptor_limit(), metrics_),
         producers_(server_.lanes(), metrics_),
+        hashing_("passwords", kHashingThreads, config.node.limits.max_waiting_passwords),
         api_(config.node.api, metrics_, [this] { return reasons_not_ready(); }) {}
 
   void start() {
@@ -126,8 +125,8 @@ class Daemon {
   metrics::Registry metrics_;
   net::Server server_;
   ProducerPool producers_;  // gone before the server whose workers they report to
-  util::TaskPool hashing_{"passwords", kHashingThreads, kMaxWaitingPasswords};  // gone before the workers it posts to
-  http::ApiServer api_;                                                         // gone before the producers it asks
+  util::TaskPool hashing_;  // gone before the workers it posts to
+  http::ApiServer api_;     // gone before the producers it asks
   metrics::Registry::Handle info_;
   std::chrono::system_clock::time_point started_;
   std::atomic<bool> draining_{false};

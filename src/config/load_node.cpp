@@ -109,6 +109,8 @@ void read_limits(Object& section, LimitsConfig& limits) {
   read_number(section, "maxTopicLevels", limits.max_topic_levels, 1, kMaxStringBytes);
   read_number(section, "maxFiltersPerSubscribe", limits.max_filters_per_packet, 1, kMaxStringBytes);
   read_number(section, "ackWindow", limits.ack_window, 1, kMaxAckWindow);
+  read_number(section, "maxWaitingWills", limits.max_waiting_wills, 1, kMaxQueueMessages);
+  read_number(section, "maxWaitingPasswords", limits.max_waiting_passwords, 1, kMaxQueueMessages);
   limits.session_expiry =
       section.duration_or("sessionExpiry", limits.session_expiry, milliseconds(1'000), kMaxSessionExpiry);
   read_number(section, "maxFiltersPerSession", limits.max_filters_per_session, 1, kMaxQueueMessages);

@@ -89,10 +89,7 @@ void Connection::consume_stash() {
 void Connection::consume(std::string_view bytes) {
   std::string& replies = worker_.reply_buffer();
   replies.clear();
-  const std::uint32_t unacked = core_.unacked();
-  const std::size_t used = core_.feed(bytes, replies);
-  worker_.counters().events[Event::Unacked].add(core_.unacked() - unacked);
-  release_into(replies);
+  const std::size_t used = feed(bytes, replies);
   const std::string_view rest = bytes.substr(used);
   // A packet counts as activity when it begins and when it is complete: dripped byte by byte it cannot keep a
   // connection alive for longer than one keep-alive period. [MQTT-3.1.2-24]
@@ -106,6 +103,18 @@ void Connection::consume(std::string_view bytes) {
   if (core_.waiting() && core_.window_full()) park(Park::Window);
   send(replies);
   go_on();
+}
+
+std::size_t Connection::feed(std::string_view bytes, std::string& replies) {
+  std::size_t used = 0;
+  do {
+    const std::uint32_t unacked = core_.unacked();
+    used += core_.feed(bytes.substr(used), replies);
+    worker_.counters().events[Event::Unacked].add(core_.unacked() - unacked);
+    release_into(replies);
+    // A full window of messages that need no report has emptied at once: no event would bring the rest back.
+  } while (core_.waiting() && !core_.window_full() && parked_ == 0 && !move_to_);
+  return used;
 }
 
 void Connection::release_into(std::string& replies) {
@@ -223,9 +232,7 @@ void Connection::end(CloseCause cause, std::string_view detail) {
   counters.closes[static_cast<std::size_t>(core_.close_cause())].add();
   counters.protocol_errors[static_cast<std::size_t>(core_.close_errc())].add();
   log_end();
-  if (Publication* waiting = worker_.publications().find(publication_)) {
-    if (--waiting->outstanding == 0) worker_.publications().erase(publication_);
-  }
+  worker_.abandon(publication_);
   if (core_.was_connected()) {
     worker_.shared().connected[proxy_.index].fetch_sub(1, std::memory_order_relaxed);
     proxy_.registry.detach(session_, self_, Worker::Clock::now() + worker_.limits().session_expiry);
@@ -242,16 +249,12 @@ void Connection::end(CloseCause cause, std::string_view detail) {
 }
 
 void Connection::log_end() const {
-  const std::string id = util::printable(core_.client_id());
-  const std::string_view cause = session::to_string(core_.close_cause());
-  if (core_.was_connected()) {
-    spdlog::info("client disconnected client_id=\"{}\" address={} proxy={} reason={} detail=\"{}\"{}{}", id, address_,
-                 proxy_.config->name, cause, core_.close_detail(), kafka_error_ != 0 ? " kafka_error=" : "",
-                 kafka_error_ != 0 ? kafka::error_name(kafka_error_) : "");
-  } else {
-    spdlog::info("connection closed client_id=\"{}\" address={} proxy={} reason={} detail=\"{}\"", id, address_,
-                 proxy_.config->name, cause, core_.close_detail());
-  }
+  std::string codes;
+  if (core_.close_errc() != mqtt::Errc::Ok) codes.append(" kind=").append(mqtt::kind(core_.close_errc()));
+  if (kafka_error_ != 0) codes.append(" kafka_error=").append(kafka::error_name(kafka_error_));
+  spdlog::info("{} client_id=\"{}\" address={} proxy={} reason={} detail=\"{}\"{}",
+               core_.was_connected() ? "client disconnected" : "connection closed", util::printable(core_.client_id()),
+               address_, proxy_.config->name, session::to_string(core_.close_cause()), core_.close_detail(), codes);
 }
 
 }  // namespace mqttproxy::net

@@ -71,6 +71,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
 
   void consume(std::string_view bytes);
   void consume_stash();
+  std::size_t feed(std::string_view bytes, std::string& replies);
   void release_into(std::string& replies);
   void send(std::string_view bytes);
   void park(Park why);

@@ -62,7 +62,6 @@ Step Connection::on_connect(const mqtt::Connect& packet, session::ConnectAnswer&
   const Step step = authorise(packet, client_id, answer);
   if (step == Step::Done) attach(packet, client_id, answer);
   if (step == Step::Close && core_.client_id().empty()) core_.set_client_id(std::string(client_id));  // for the log
-  if (step != Step::Wait) worker_.counters().connects[static_cast<std::size_t>(answer.return_code)].add();
   return step;
 }
 
@@ -126,14 +125,13 @@ PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWind
 }
 
 PublishStep Connection::finish_publish(pipeline::Context& context, session::Handle handle) {
-  Publication& publication = *worker_.publications().find(handle);
-  const bool all_reported = --publication.outstanding == 0;
   if (context.action() == Action::Disconnect || context.action() == Action::Refuse) {
-    if (all_reported) worker_.publications().erase(handle);
+    worker_.abandon(handle);
     core_.close(CloseCause::Pipeline, context.reason());
     return PublishStep::Close;
   }
-  if (!all_reported) return PublishStep::Accepted;
+  Publication& publication = *worker_.publications().find(handle);
+  if (--publication.outstanding != 0) return PublishStep::Accepted;
   const bool had_records = context.records != 0;  // a repeated run whose reports have all come meanwhile
   const bool stored =
       publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;

@@ -91,7 +91,7 @@ void collect(Workers workers, metrics::Scrape& scrape) {
   collect_packets(workers, scrape);
   for (std::size_t code = 0; code < 6; ++code) {
     scrape.counter("mqttproxy_connects_total", "CONNECT packets by the return code they were answered with.",
-                   sum(workers, [code](const auto& w) -> const metrics::Counter& { return w.connects[code]; }),
+                   sum(workers, [code](const auto& w) -> const metrics::Counter& { return w.packets.connacks[code]; }),
                    {{"return_code", std::to_string(code)}});
   }
   for (std::size_t i = 1; i < static_cast<std::size_t>(mqtt::Errc::Count_); ++i) {

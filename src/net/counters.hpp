@@ -39,7 +39,6 @@ struct WorkerCounters {
   session::PacketCounters packets;
   std::array<metrics::Counter, static_cast<std::size_t>(mqtt::Errc::Count_)> protocol_errors;
   std::array<metrics::Counter, static_cast<std::size_t>(session::CloseCause::Count_)> closes;
-  std::array<metrics::Counter, 6> connects;  // by return code
 };
 
 /// Writes the sums over all workers into `scrape`.

@@ -2,17 +2,18 @@
 
 #include <utility>
 
+#include "mqttproxy/util/log.hpp"
+#include "mqttproxy/util/text.hpp"
+
 #include "worker.hpp"
 
 namespace mqttproxy::net {
 
 void Wills::publish(Will will) {
   if (waiting_.empty() && run(will)) return;
-  if (waiting_.size() >= kMaxWaiting) {
+  if (waiting_.size() >= worker_.limits().max_waiting_wills) {
     worker_.counters().events[Event::WillsDropped].add();
-    if (Publication* publication = worker_.publications().find(will.publication)) {
-      if (--publication->outstanding == 0) worker_.publications().erase(will.publication);
-    }
+    worker_.abandon(will.publication);
     return;
   }
   waiting_.push_back(std::move(will));
@@ -45,18 +46,32 @@ bool Wills::run(Will& will) {
   context.token = worker_.token(will.publication);
   const std::uint32_t before = context.memory.records;
   const pipeline::RunState state = will.proxy->pipeline(config::RuleType::Publish)->run(context);
-  Publication& publication = *publications.find(will.publication);
-  publication.outstanding += context.records - before;
+  publications.find(will.publication)->outstanding += context.records - before;
   if (state == pipeline::RunState::Blocked) {
     will.memory = std::move(context.memory);
     return false;
   }
   worker_.counters().events[Event::Wills].add();
-  if (--publication.outstanding == 0) {
-    worker_.note_outcome(publication);
-    publications.erase(will.publication);
-  }
+  finish(will, context);
   return true;
+}
+
+void Wills::finish(const Will& will, const pipeline::Context& context) {
+  using pipeline::Action;
+  const bool refused = context.action() == Action::Disconnect || context.action() == Action::Refuse;
+  if (refused || (context.records == 0 && context.action() == Action::None)) {
+    // The client is gone: only the log can say it.
+    spdlog::warn("will not stored client_id=\"{}\" proxy={} detail=\"{}\"", util::printable(will.client_id),
+                 will.proxy->config->name,
+                 refused ? context.reason() : "the Publish pipeline ended without a stored record");
+    worker_.counters().events[Event::NotStored].add();
+    return worker_.abandon(will.publication);
+  }
+  if (context.records == 0) worker_.counters().events[Event::Dropped].add();
+  Publication& publication = *worker_.publications().find(will.publication);
+  if (--publication.outstanding != 0) return;
+  if (context.records != 0) worker_.note_outcome(publication);
+  worker_.publications().erase(will.publication);
 }
 
 }  // namespace mqttproxy::net

@@ -32,16 +32,16 @@ class Wills {
  public:
   explicit Wills(Worker& worker) : worker_(worker) {}
 
-  /// Runs the will through the Publish pipeline, or queues it when there is no room. Beyond kMaxWaiting it is dropped
-  /// and counted.
+  /// Runs the will through the Publish pipeline, or queues it when there is no room. Beyond limits.maxWaitingWills it
+  /// is dropped and counted.
   void publish(Will will);
   /// There is room again.
   void retry();
 
  private:
-  static constexpr std::size_t kMaxWaiting = 10'000;
   /// False: blocked; the will keeps what it needs to run again.
   bool run(Will& will);
+  void finish(const Will& will, const pipeline::Context& context);
 
   Worker& worker_;
   std::deque<Will> waiting_;

@@ -1,5 +1,6 @@
 #include "worker.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -133,6 +134,24 @@ void Worker::erase(Handle connection) {
   // Out of the slab before it dies: what its destructor cancels finds nobody.
   const std::unique_ptr<Connection> dying = std::move(cell->connection);
   connections_.erase(connection);
+}
+
+void Worker::wait_for_room(Handle connection) {
+  // Those that ended while they waited must not pile up for as long as Kafka is away.
+  constexpr std::size_t kKept = 1'024;
+  if (waiting_for_room_.size() >= kKept + 2 * connections_.size()) {
+    std::erase_if(waiting_for_room_, [this](Handle waiting) { return find(waiting) == nullptr; });
+  }
+  waiting_for_room_.push_back(connection);
+}
+
+void Worker::abandon(Handle handle) noexcept {
+  Publication* publication = publications_.find(handle);
+  if (publication == nullptr) return;
+  // The records it has are no answer to the packet id, under which the client will send the message again.
+  publication->qos = mqtt::Qos::AtMostOnce;
+  publication->outcome = std::max(publication->outcome, kafka::Outcome::Refused);
+  if (--publication->outstanding == 0) publications_.erase(handle);
 }
 
 // ---- accepting -----------------------------------------------------------------------------------------------------

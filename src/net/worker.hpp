@@ -76,7 +76,9 @@ class Worker final : public kafka::ReportSink {
   [[nodiscard]] Connection* find(session::Handle connection) noexcept;
   void set_deadline(session::Handle connection, Clock::time_point deadline) noexcept;
   void erase(session::Handle connection);
-  void wait_for_room(session::Handle connection) { waiting_for_room_.push_back(connection); }
+  void wait_for_room(session::Handle connection);
+  /// The connection gives up a PUBLISH before all its records are with a producer. Unknown handles are ignored.
+  void abandon(session::Handle publication) noexcept;
   void move_home(session::Handle connection, unsigned home, Arrival arrival);
   void note_outcome(const Publication& publication) noexcept;
   [[nodiscard]] Wills& wills() noexcept { return wills_; }

@@ -16,7 +16,9 @@ void AckWindow::complete(Sequence sequence) noexcept {
 }
 
 void AckWindow::fail(Sequence sequence) noexcept {
-  if (contains(sequence) && at(sequence).state == State::Pending) at(sequence).state = State::Failed;
+  if (!contains(sequence) || at(sequence).state != State::Pending) return;
+  at(sequence).state = State::Failed;
+  failed_ = true;
 }
 
 void AckWindow::settle(mqtt::PacketId packet_id, bool stored) noexcept {

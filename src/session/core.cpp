@@ -107,8 +107,7 @@ Step Core::handle_connect(std::string_view body, std::string& out) {
   }
   session_ = answer.session;
   accept(*packet);
-  mqtt::encode_connack(out, {answer.session_present, mqtt::ConnectReturnCode::Accepted});  // [MQTT-3.2.0-1]
-  reply(PacketType::Connack);
+  reply_connack({answer.session_present, mqtt::ConnectReturnCode::Accepted}, out);  // [MQTT-3.2.0-1]
   return Step::Done;
 }
 
@@ -127,10 +126,15 @@ void Core::accept(const mqtt::Connect& packet) {
 }
 
 Step Core::refuse_connect(mqtt::ConnectReturnCode code, std::string_view detail, Errc errc, std::string& out) {
-  mqtt::encode_connack(out, {false, code});  // [MQTT-3.2.2-4] session present 0
-  reply(PacketType::Connack);
+  reply_connack({false, code}, out);                // [MQTT-3.2.2-4] session present 0
   close(CloseCause::ConnectRefused, detail, errc);  // [MQTT-3.2.2-5]
   return Step::Close;
+}
+
+void Core::reply_connack(const mqtt::Connack& answer, std::string& out) {
+  mqtt::encode_connack(out, answer);
+  reply(PacketType::Connack);
+  counters_.connacks[static_cast<std::size_t>(answer.return_code)].add();
 }
 
 Step Core::handle_publish(const mqtt::FixedHeader& header, std::string_view body) {

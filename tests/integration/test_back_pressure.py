@@ -40,6 +40,34 @@ def test_a_small_ack_window_acks_everything_in_order(start_daemon, window: int) 
     assert daemon.metrics().total("mqttproxy_parks_total", cause="ack_window") > 0
 
 
+def test_dropped_messages_beyond_the_ack_window_do_not_stall_the_connection(start_daemon) -> None:
+    """They need no report, so no report comes to bring back what was read with them."""
+    mapper = config.PUBLISHED_MAPPER | {"onNoMatch": "drop"}
+    daemon = start_daemon(
+        config.render(
+            config.node(limits={"ackWindow": 4}),
+            config.proxy(),
+            config.pipeline("publish", mapper, config.kafka_filter(topic=None, mqtt=config.MAPPED)),
+        )
+    )
+    count = 200
+    with connected(daemon.address(), "d") as client:
+        client.send(*(mqtt.publish("other/x", b"x", qos=1, packet_id=i + 1) for i in range(count)))
+        client.expect(*(mqtt.puback(i + 1) for i in range(count)))
+    daemon.wait_metric(count, "mqttproxy_publish_outcomes_total", outcome="dropped")
+
+
+def test_repeated_qos_2_messages_beyond_the_ack_window_do_not_stall_the_connection(start_daemon) -> None:
+    daemon = start_daemon(config.simple(limits={"ackWindow": 4}))
+    ids = range(1, 201)
+    with connected(daemon.address(), "r") as client:
+        client.send(*(mqtt.publish("t", b"r:%d" % i, qos=2, packet_id=i) for i in ids))
+        client.expect(*map(mqtt.pubrec, ids))
+        client.send(*(mqtt.publish("t", b"r:%d" % i, qos=2, packet_id=i, dup=True) for i in ids))
+        client.expect(*map(mqtt.pubrec, ids))
+    assert len(read_topic(daemon.embedded_kafka, "uplink")) == len(ids)
+
+
 def test_many_connections_share_a_tiny_producer_queue(start_daemon) -> None:
     daemon = start_daemon(config.simple(kafka={"queue": {"maxMessages": 50}}))
     devices = [Device(f"dev{i}", "t", count=200, window=100) for i in range(40)]

@@ -53,6 +53,8 @@ struct LimitsConfig {
   std::uint16_t max_topic_levels = 128;
   std::uint16_t max_filters_per_packet = 1'000;
   std::uint32_t ack_window = 1'000;                                  // unacked uplink messages per connection
+  std::uint32_t max_waiting_wills = 10'000;                          // per worker, while a producer queue is full
+  std::uint32_t max_waiting_passwords = 1'000;                       // CONNECT packets with a slow password hash
   std::chrono::milliseconds session_expiry{std::chrono::hours(24)};  // of an offline persistent session
   std::uint32_t max_filters_per_session = 10'000;
   std::uint16_t inflight_window = 20;            // QoS 1 messages sent to a client and not acknowledged

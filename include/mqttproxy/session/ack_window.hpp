@@ -37,6 +37,8 @@ class AckWindow {
   /// after its connection was replaced.
   void settle(mqtt::PacketId packet_id, bool stored) noexcept;
 
+  /// Some entry has failed: the connection will have to end once that one is the oldest.
+  [[nodiscard]] bool failed() const noexcept { return failed_; }
   /// The oldest entry has failed: nothing more can be released, the connection has to end.
   [[nodiscard]] bool front_failed() const noexcept { return !empty() && at(head_).state == State::Failed; }
 
@@ -68,6 +70,7 @@ class AckWindow {
   std::vector<Entry> ring_;  // capacity a power of two
   Sequence head_ = 0;
   Sequence tail_ = 0;
+  bool failed_ = false;
 };
 
 }  // namespace mqttproxy::session

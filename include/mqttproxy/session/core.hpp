@@ -72,6 +72,7 @@ struct PacketCounters {
   std::array<metrics::Counter, 16> in;
   std::array<metrics::Counter, 16> out;
   std::array<metrics::Counter, 3> publishes;  // by QoS
+  std::array<metrics::Counter, 6> connacks;   // by return code
 };
 
 struct CoreSettings {
@@ -102,9 +103,12 @@ class Core {
   [[nodiscard]] std::size_t wanted_bytes() const noexcept { return wanted_bytes_; }
   /// The last feed() stopped at a packet that cannot be taken now.
   [[nodiscard]] bool waiting() const noexcept { return waiting_; }
-  /// … because the ack window is full. Low water is half of it: unparking pays for itself.
-  [[nodiscard]] bool window_full() const noexcept { return window_.size() >= settings_.ack_window; }
-  [[nodiscard]] bool window_has_room() const noexcept { return window_.size() <= settings_.ack_window / 2; }
+  /// … because the ack window is full. Low water is half of it: unparking pays for itself. Behind a message that has
+  /// failed there is never room: the client will send it again, and nothing later may be stored before that.
+  [[nodiscard]] bool window_full() const noexcept { return window_.failed() || window_.size() >= settings_.ack_window; }
+  [[nodiscard]] bool window_has_room() const noexcept {
+    return !window_.failed() && window_.size() <= settings_.ack_window / 2;
+  }
 
   /// The record(s) of a PUBLISH are stored, or never will be. Acknowledgements leave with the next release().
   void complete(AckWindow::Sequence sequence) noexcept { window_.complete(sequence); }
@@ -142,6 +146,7 @@ class Core {
   Step handle_subscribe(std::string_view body, std::string& out);
   Step handle_unsubscribe(std::string_view body, std::string& out);
   Step refuse_connect(mqtt::ConnectReturnCode code, std::string_view detail, mqtt::Errc errc, std::string& out);
+  void reply_connack(const mqtt::Connack& answer, std::string& out);
   void accept(const mqtt::Connect& packet);
   Step fail_with(const boost::system::error_code& error) noexcept;
   Step fail_with(mqtt::Errc errc) noexcept;

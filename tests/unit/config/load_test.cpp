@@ -89,12 +89,13 @@ TEST(Load, every_downlink_key_arrives) {
 
 TEST(Load, every_key_of_the_node_document_arrives) {
   const test::TempFile token("t0ken\n");
-  const auto loaded = load_with(
-      "kind: Node\nname: n1\nthreads: 256\napi: {address: '[::]:0', token: 'file:" + token.path().string() +
-      "'}\nlog: {level: trace, format: json}\n"
-      "limits: {maxPacketSize: 268435455, connectTimeout: 5m, maxConnections: 7, maxClientIdLength: 23,\n"
-      "  maxTopicLength: 65535, maxTopicLevels: 3, maxFiltersPerSubscribe: 4, ackWindow: 65535, drainTimeout: 0}\n"
-      "downlink: {mode: local}\n");
+  const auto loaded =
+      load_with("kind: Node\nname: n1\nthreads: 256\napi: {address: '[::]:0', token: 'file:" + token.path().string() +
+                "'}\nlog: {level: trace, format: json}\n"
+                "limits: {maxPacketSize: 268435455, connectTimeout: 5m, maxConnections: 7, maxClientIdLength: 23,\n"
+                "  maxTopicLength: 65535, maxTopicLevels: 3, maxFiltersPerSubscribe: 4, ackWindow: 65535,\n"
+                "  maxWaitingWills: 5, maxWaitingPasswords: 6, drainTimeout: 0}\n"
+                "downlink: {mode: local}\n");
   ASSERT_TRUE(loaded.config.has_value()) << loaded.errors;
   const NodeConfig& node = loaded.config->node;
   EXPECT_EQ(node.name, "n1");
@@ -112,6 +113,8 @@ TEST(Load, every_key_of_the_node_document_arrives) {
   EXPECT_EQ(node.limits.max_topic_levels, 3U);
   EXPECT_EQ(node.limits.max_filters_per_packet, 4U);
   EXPECT_EQ(node.limits.ack_window, 65'535U);
+  EXPECT_EQ(node.limits.max_waiting_wills, 5U);
+  EXPECT_EQ(node.limits.max_waiting_passwords, 6U);
   EXPECT_EQ(node.limits.drain_timeout, 0s);
 }
 

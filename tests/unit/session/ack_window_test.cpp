@@ -37,9 +37,11 @@ TEST(AckWindow, AFailedEntryHoldsBackWhatFollowsAndEndsTheWindowWhenItIsTheOldes
   const auto first = window.push(1, Qos::AtLeastOnce);
   const auto second = window.push(2, Qos::AtLeastOnce);
   const auto third = window.push(3, Qos::AtLeastOnce);
+  EXPECT_FALSE(window.failed());
   window.fail(second);
   window.complete(third);
   EXPECT_TRUE(released(window).empty());
+  EXPECT_TRUE(window.failed());
   EXPECT_FALSE(window.front_failed());
   window.complete(first);
   EXPECT_EQ(released(window), (std::vector<PacketId>{1}));

@@ -177,6 +177,17 @@ TEST_F(CoreTest, AFailedRecordIsNotAckedHoldsBackLaterAcksAndCloses) {
   EXPECT_EQ(core.close_cause(), CloseCause::NotStored);
 }
 
+TEST_F(CoreTest, NothingIsPublishedBehindAFailedRecord) {
+  connect();
+  feed(publish_bytes(Qos::AtLeastOnce, 1) + publish_bytes(Qos::AtLeastOnce, 2));
+  core.fail(host.sequences[1]);
+  EXPECT_EQ(feed(empty_bytes(PacketType::Pingreq) + publish_bytes(Qos::AtLeastOnce, 3)), "\xD0\x00"s);
+  EXPECT_EQ(host.topics.size(), 2U) << "the client sends 2 again, and 3 behind it";
+  EXPECT_TRUE(core.waiting());
+  EXPECT_TRUE(core.window_full());
+  EXPECT_FALSE(core.window_has_room());
+}
+
 TEST_F(CoreTest, AFullAckWindowLeavesThePacketUnconsumed) {
   connect();
   std::string bytes;
@@ -326,6 +337,20 @@ TEST_F(CoreTest, CountsPacketsByType) {
   EXPECT_EQ(counters.in[static_cast<std::size_t>(PacketType::Publish)].get(), 1U);
   EXPECT_EQ(counters.out[static_cast<std::size_t>(PacketType::Pingresp)].get(), 1U);
   EXPECT_EQ(counters.publishes[1].get(), 1U);
+  EXPECT_EQ(counters.connacks[0].get(), 1U);
+}
+
+TEST_F(CoreTest, CountsEveryRefusedConnectByReturnCode) {
+  std::string unknown_level = connect_bytes();
+  unknown_level[8] = 5;
+  feed(unknown_level);
+  std::string out;
+  Core second(host, settings, counters);
+  second.feed(connect_bytes(std::string(settings.limits.max_client_id_bytes + 1, 'x')), out);
+  Core third(host, settings, counters);
+  host.return_code = mqtt::ConnectReturnCode::ServerUnavailable;
+  third.feed(connect_bytes(), out);
+  for (const std::size_t code : {1U, 2U, 3U}) EXPECT_EQ(counters.connacks[code].get(), 1U) << code;
 }
 
 }  // namespace
