@@ -37,7 +37,7 @@ std::size_t heap_bytes(const std::string& text) noexcept {
 
 }  // namespace
 
-SubscriptionTree::SubscriptionTree() {
+SubscriptionTree::SubscriptionTree(const util::SipHash& hash) : hash_(hash) {
   nodes_.take();                             // kRoot
   for (const char* wildcard : {"+", "#"}) {  // kSingle, kMulti; used once here, so that they are never released
     ++levels_[intern(name_of(wildcard))].nodes;

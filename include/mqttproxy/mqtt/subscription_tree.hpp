@@ -34,7 +34,8 @@ class SubscriptionTree {
   using Subscriber = std::uint32_t;  // the caller's number for a session; any value
   using FilterId = std::uint32_t;    // stable while the filter has a subscriber
 
-  SubscriptionTree();
+  /// `hash`: a secret one, except where runs must be alike.
+  explicit SubscriptionTree(const util::SipHash& hash = util::SipHash());
   SubscriptionTree(const SubscriptionTree&) = delete;
   SubscriptionTree& operator=(const SubscriptionTree&) = delete;
 
