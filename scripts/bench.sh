@@ -6,5 +6,5 @@ cd "$(dirname "$0")/.."
 jobs=${JOBS:-2}
 # CMAKE_ARGS is a list of words, e.g. "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache".
 cmake --preset release -DMQTTPROXY_BENCH=ON ${CMAKE_ARGS:-}
-cmake --build --preset release --target mqttproxy mqttload rawproducer -j"$jobs"
+cmake --build --preset release --target mqttproxy mqttload rawproducer tree_bench -j"$jobs"
 exec tests/bench/run.py "$@"

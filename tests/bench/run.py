@@ -29,6 +29,7 @@ PARTITIONS = 4
 CONNECTIONS = 50
 IDLE_CONNECTIONS = 10_000
 PACED_RATE = 2_000
+TREE_FILTERS = {"tree_100k": 100_000, "tree_1m": 1_000_000}
 
 
 @dataclass
@@ -57,6 +58,13 @@ ROWS = [
     Row("idle_bytes", f"idle connection, RSS ({IDLE_CONNECTIONS:,} open)", "B", 1024, 0),
     Row("start_s", "start to first PUBACK", "s", 0.3, 3),
     Row("idle_rss", "RSS after the first PUBACK", "MiB", 20, 1),
+    Row("tree_1m_match", "subscription tree of 1,000,000 filters, about 5 hits: match", "µs", 1.3),
+    Row("tree_1m_bytes", "  memory per subscription", "B", 200, 0),
+    Row("tree_1m_subscribe", "  subscribe", "µs", None),
+    Row("tree_1m_unsubscribe", "  unsubscribe", "µs", None),
+    Row("tree_1m_leave_large", "  leave a filter of 100,000 subscribers", "µs", None),
+    Row("tree_100k_match", "subscription tree of 100,000 filters: match", "µs", None),
+    Row("tree_100k_bytes", "  memory per subscription", "B", None, 0),
 ]
 
 
@@ -88,6 +96,7 @@ class Bench:
         self.raw_producer("warm-up", in_flight=1600, seconds=self.arguments.broker_warmup)
         for number in range(1, self.arguments.rounds + 1):
             self.say(f"round {number} of {self.arguments.rounds}")
+            self.tree_round()
             with ExitStack() as stack:
                 ours = self.start_daemon(stack)
                 peer = None
@@ -99,6 +108,15 @@ class Bench:
                 self.uplink_round("uplink_w32", ours, peer, window=32)
                 self.uplink_round("uplink_w1", ours, peer, window=1)
                 self.paced_round(ours, peer)
+
+    def tree_round(self) -> None:
+        for key, filters in TREE_FILTERS.items():
+            result = self.samples.keep(key, "ours", self.json_of([str(self.arguments.tree_bench), str(filters)]))
+            for what in ("match", "subscribe", "unsubscribe", "leave_large"):
+                self.samples.add(f"{key}_{what}", "ours", result[f"{what}_ns"] / 1000)
+            # What it allocated, or what that made resident: the larger of the two.
+            bytes_each = max(result["bytes_per_subscription"], result["resident_bytes_per_subscription"])
+            self.samples.add(f"{key}_bytes", "ours", bytes_each)
 
     def start_daemon(self, stack: ExitStack) -> Daemon:
         daemon = Daemon(
@@ -279,6 +297,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--daemon", type=Path, default=build / "mqttproxy")
     parser.add_argument("--mqttload", type=Path, default=build / "tests" / "mqttload")
     parser.add_argument("--rawproducer", type=Path, default=build / "tests" / "rawproducer")
+    parser.add_argument("--tree-bench", type=Path, default=build / "tests" / "tree_bench")
     parser.add_argument("--kafka-script", type=Path, default=ROOT / "tests" / "kafka" / "kafka.sh")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--rounds", type=int, default=3)
@@ -299,7 +318,14 @@ def parse_arguments() -> argparse.Namespace:
     if not all("=" in text for text in arguments.property):
         parser.error("--property needs NAME=VALUE")
     arguments.property = dict(text.split("=", 1) for text in arguments.property)
-    for binary in (arguments.daemon, arguments.mqttload, arguments.rawproducer, arguments.kafka_script):
+    binaries = (
+        arguments.daemon,
+        arguments.mqttload,
+        arguments.rawproducer,
+        arguments.tree_bench,
+        arguments.kafka_script,
+    )
+    for binary in binaries:
         if not os.access(binary, os.X_OK):
             parser.error(f"not there or not executable: {binary} (scripts/bench.sh builds everything)")
     return arguments

@@ -1,7 +1,8 @@
-// The hot path allocates nothing: decoding PUBLISH, the fixed header, acknowledgements, and what is refused.
+// The hot path allocates nothing: decoding PUBLISH, the fixed header, acknowledgements, what is refused, and matching.
 #include <gtest/gtest.h>
 
 #include "mqttproxy/mqtt/codec.hpp"
+#include "mqttproxy/mqtt/subscription_tree.hpp"
 
 #include "counting_new.hpp"
 #include "hex.hpp"
@@ -52,6 +53,26 @@ TEST(Allocation, AcknowledgementsAllocateNothing) {
             0U);
   EXPECT_TRUE(decoded);
   EXPECT_EQ(out, test::bytes("40 02 00 07"));
+}
+
+TEST(Allocation, MatchingATopicAgainAllocatesNothing) {
+  SubscriptionTree tree;
+  for (std::uint32_t i = 0; i < 1'000; ++i) {
+    tree.subscribe("a/+/" + std::to_string(i), i, Qos::AtLeastOnce);
+    tree.subscribe("a/#", i, Qos::AtMostOnce);
+    tree.subscribe("+/" + std::to_string(i) + "/+", i, Qos::AtLeastOnce);
+  }
+  std::size_t hits = 0;
+  const auto count = [&](SubscriptionTree::Subscriber, Qos) { ++hits; };
+  const std::string topic = "a/7/9";
+  tree.match(topic, count);
+  EXPECT_EQ(hits, 1'002U);
+  EXPECT_EQ(allocations_of([&] {
+              tree.match(topic, count);
+              tree.match("a/no/such/topic", count);
+            }),
+            0U);
+  EXPECT_EQ(hits, 3'004U);
 }
 
 }  // namespace
