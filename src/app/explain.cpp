@@ -3,6 +3,7 @@
 #include <optional>
 #include <set>
 
+#include "mqttproxy/kafka/partition_finder.hpp"
 #include "mqttproxy/kafka/properties.hpp"
 #include "mqttproxy/mqtt/topic.hpp"
 #include "mqttproxy/util/text.hpp"
@@ -18,19 +19,32 @@ namespace {
 /// Prints the records it is given instead of sending them.
 class PrintingSink final : public kafka::RecordSink {
  public:
-  explicit PrintingSink(const kafka::ProducerOptions& options) : name_(options.name) {}
+  explicit PrintingSink(const kafka::ProducerOptions& options) : options_(options), partitions_(options) {
+    topics_.insert(options.topics.begin(), options.topics.end());
+    if (!options.dead_letter_topic.empty()) topics_.insert(options.dead_letter_topic);
+  }
 
   kafka::Topic* open_topic(std::string_view name, kafka::TopicError& error) override {
     if (!kafka::is_legal_topic_name(name)) {
       error = kafka::TopicError::IllegalName;
       return nullptr;
     }
-    return reinterpret_cast<kafka::Topic*>(const_cast<std::string*>(&*topics_.emplace(name).first));
+    auto topic = topics_.find(name);
+    if (topic == topics_.end()) {  // not named in the configuration
+      if (options_.max_dynamic_topics == 0) {
+        error = kafka::TopicError::TooMany;
+        return nullptr;
+      }
+      topic = topics_.emplace(name).first;
+    }
+    return reinterpret_cast<kafka::Topic*>(const_cast<std::string*>(&*topic));
   }
 
   kafka::ProduceResult produce(const kafka::Record& record) noexcept override {
-    std::cout << "record to filter " << name_ << "\n  topic:   " << topic_name(record.topic)
-              << "\n  key:     " << (record.key ? '"' + util::printable(*record.key) + '"' : "none") << '\n';
+    const std::string& topic = topic_name(record.topic);
+    std::cout << "record to filter " << options_.name << "\n  topic:   " << topic
+              << "\n  key:     " << (record.key ? '"' + util::printable(*record.key) + '"' : "none")
+              << "\n  partition: " << partitions_.find(topic, record.key) << '\n';
     for (const kafka::Header& header : record.headers) {
       std::cout << "  header:  " << header.name << "=" << util::printable(header.value) << '\n';
     }
@@ -44,8 +58,9 @@ class PrintingSink final : public kafka::RecordSink {
     return *reinterpret_cast<const std::string*>(topic);
   }
 
-  std::string name_;
-  std::set<std::string> topics_;
+  const kafka::ProducerOptions options_;
+  kafka::PartitionFinder partitions_;
+  std::set<std::string, std::less<>> topics_;
 };
 
 const config::ProxyConfig* find_proxy(const config::Config& config, const std::string& name) {
@@ -62,10 +77,14 @@ int usage(const std::string& message) {
 }
 
 void print_end(const pipeline::Context& context) {
+  const bool answered = context.publish->qos != mqtt::Qos::AtMostOnce;
   switch (context.action()) {
     case pipeline::Action::None:
-      std::cout << (context.records != 0 ? "acknowledged when Kafka has stored it\n"
-                                         : "not acknowledged, connection closed: nothing stores the message\n");
+      if (context.records == 0) {
+        std::cout << "not acknowledged, connection closed: nothing stores the message\n";
+      } else {
+        std::cout << (answered ? "acknowledged when Kafka has stored it\n" : "stored; QoS 0 has no acknowledgement\n");
+      }
       break;
     case pipeline::Action::Drop:
       std::cout << "acknowledged and dropped: " << context.reason() << '\n';
@@ -84,8 +103,10 @@ int explain(const ExplainOptions& options) {
   if (!config) return kExitUsage;
   const config::ProxyConfig* proxy = find_proxy(*config, options.proxy);
   if (proxy == nullptr) return usage("--proxy must name an MQTTProxy of the file");
-  if (!mqtt::is_mqtt_utf8(options.topic) || !mqtt::is_topic_name(options.topic, config->node.limits.max_topic_levels)) {
-    return usage("--topic is not a topic name: it must not be empty and must not contain + or #");
+  const config::LimitsConfig& limits = config->node.limits;
+  if (!mqtt::is_mqtt_utf8(options.topic) || !mqtt::is_topic_name(options.topic, limits.max_topic_levels) ||
+      options.topic.size() > limits.max_topic_bytes) {
+    return usage("--topic is not a topic name: empty, with + or #, or beyond the limits of the file");
   }
 
   std::map<std::string, PrintingSink> sinks;

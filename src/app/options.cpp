@@ -30,8 +30,8 @@ Command parse_command_line(int argc, const char* const* argv) {
   check_command->add_option("FILE", check.config, "The configuration file")->required();
 
   ExplainOptions explain;
-  CLI::App* explain_command =
-      app.add_subcommand("explain", "Show what a PUBLISH would become: Kafka topic, key, headers. Sends nothing");
+  CLI::App* explain_command = app.add_subcommand(
+      "explain", "Show what a PUBLISH would become: route, Kafka topic, key, partition, headers. Produces nothing");
   explain_command->add_option("--config", explain.config, "The configuration file")->required();
   explain_command->add_option("--topic", explain.topic, "MQTT topic name")->required();
   explain_command->add_option("--client-id", explain.client_id, "Client id of the device")->capture_default_str();

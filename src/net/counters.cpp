@@ -57,6 +57,7 @@ constexpr EventFamily kCounters[] = {
 constexpr EventFamily kGauges[] = {
     {Event::Connections, "mqttproxy_connections", "Open MQTT connections."},
     {Event::Parked, "mqttproxy_connections_parked", "Connections that are not read now: something downstream is full."},
+    {Event::WillsWaiting, "mqttproxy_wills_waiting", "Will messages that wait for room in a producer queue."},
     {Event::Unacked, "mqttproxy_unacked", "PUBLISH packets whose records have no report yet."},
 };
 

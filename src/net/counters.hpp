@@ -29,6 +29,7 @@ enum class Event : std::uint8_t {
   NotStored,
   Takeovers,
   Wills,
+  WillsWaiting,  // gauge: for room in a producer queue
   WillsDropped,
   SessionsExpired,
   Count_,

@@ -17,10 +17,14 @@ void Wills::publish(Will will) {
     return;
   }
   waiting_.push_back(std::move(will));
+  worker_.counters().events[Event::WillsWaiting].add();
 }
 
 void Wills::retry() {
-  while (!waiting_.empty() && run(waiting_.front())) waiting_.pop_front();
+  while (!waiting_.empty() && run(waiting_.front())) {
+    waiting_.pop_front();
+    worker_.counters().events[Event::WillsWaiting].sub();
+  }
 }
 
 bool Wills::run(Will& will) {

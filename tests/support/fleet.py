@@ -1,6 +1,8 @@
-"""Many devices in one process: QoS 1 publishers on plain asyncio sockets that come back and resend what has no PUBACK."""
+"""Many devices in one process: publishers on plain asyncio sockets that come back and resend what has no acknowledgement."""
 
 import asyncio
+import random
+import socket
 import struct
 import threading
 from collections import deque
@@ -70,6 +72,108 @@ class Device:
         expected = unacked.popleft()
         assert packet_id == expected % 65535 + 1, f"{self.client_id}: PUBACK {packet_id} out of order"
         self.acked = expected + 1
+
+
+class RestlessDevice(Device):
+    """Publishes at QoS 0, 1 and 2 to several topics; its socket is reset again and again until `until` (event loop
+    time), then it brings everything to its end.
+
+    Resends by [MQTT-4.4.0-1]: after a reconnect every PUBLISH without PUBACK or PUBREC and every PUBREL without PUBCOMP,
+    in the original order. PUBACK and PUBREC must come in the order of the PUBLISH packets."""
+
+    def __init__(self, client_id: str, topics: list[str], seconds: float, seed: str, window: int = 8) -> None:
+        super().__init__(client_id, topics[0], count=0, window=window)
+        self.acknowledged: list[int] = []  # by PUBACK or PUBREC: stored, says the server
+        self.qos: list[int] = []  # by sequence
+        self.resets = 0
+        self._topics = topics
+        self._seconds = seconds
+        self._random = random.Random(f"{seed} {client_id}")
+        self._chosen: list[str] = []  # topic by sequence
+        self._open: dict[int, bool] = {}  # sequence → has its PUBREC, in the order of the first PUBLISH
+        self._finished = False
+
+    def _publish(self, sequence: int, dup: bool) -> bytes:
+        body = payload(self.client_id, sequence).encode()
+        packet_id = self._packet_id(sequence)
+        return mqtt.publish(self._chosen[sequence], body, qos=self.qos[sequence], packet_id=packet_id, dup=dup)
+
+    @staticmethod
+    def _packet_id(sequence: int) -> int:
+        return sequence % 65535 + 1
+
+    async def run(self, address: Callable[[], Address]) -> None:
+        self._until = asyncio.get_running_loop().time() + self._seconds
+        while not self._finished:
+            try:
+                reader, writer = await asyncio.open_connection(*address())
+                await self._serve_until_reset(reader, writer)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                await asyncio.sleep(self._random.uniform(0, 0.1))  # a device's pause before it tries again
+
+    async def _serve_until_reset(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        death = loop.call_later(self._random.uniform(0, 3), self._reset, writer) if loop.time() < self._until else None
+        try:
+            await self._serve(reader, writer)
+        finally:
+            if death is not None:
+                death.cancel()
+            writer.close()
+
+    def _reset(self, writer: asyncio.StreamWriter) -> None:
+        linger_zero = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero)
+        writer.transport.abort()
+        self.resets += 1
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(mqtt.connect(self.client_id, clean=False))
+        connack = await reader.readexactly(4)
+        known = self.connections > 0  # a CONNACK that a reset has swallowed may have come before the first
+        assert connack == mqtt.connack(0, True) or (not known and connack == mqtt.connack(0, False)), connack.hex()
+        self.connections += 1
+        awaited = deque(sequence for sequence, received in self._open.items() if not received)
+        for sequence, received in self._open.items():
+            writer.write(mqtt.pubrel(self._packet_id(sequence)) if received else self._publish(sequence, True))
+        loop = asyncio.get_running_loop()
+        while self._open or loop.time() < self._until:
+            if loop.time() < self._until and len(self._open) < self._window:
+                self._publish_some(writer, awaited)
+            await writer.drain()
+            if self._open:
+                await self._take_answer(reader, writer, awaited)
+            await asyncio.sleep(0.01)  # what a device does between two messages
+        writer.write(mqtt.DISCONNECT)
+        await writer.drain()
+        self._finished = True
+
+    def _publish_some(self, writer: asyncio.StreamWriter, awaited: deque[int]) -> None:
+        for _ in range(self._random.randint(1, self._window)):
+            sequence = len(self.qos)
+            self.qos.append(self._random.randint(0, 2))
+            self._chosen.append(self._random.choice(self._topics))
+            writer.write(self._publish(sequence, False))
+            if self.qos[sequence] > 0:
+                self._open[sequence] = False
+                awaited.append(sequence)
+
+    async def _take_answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, awaited: deque[int]) -> None:
+        first_byte, length, packet_id = struct.unpack(">BBH", await reader.readexactly(4))
+        assert length == 2
+        if first_byte == 0x70:
+            completed = next(sequence for sequence in self._open if self._packet_id(sequence) == packet_id)
+            assert self._open.pop(completed), f"{self.client_id}: PUBCOMP {packet_id} before PUBREC"
+            return
+        sequence = awaited.popleft()
+        assert packet_id == self._packet_id(sequence), f"{self.client_id}: {first_byte:02x} {packet_id} out of order"
+        assert first_byte == (0x40 if self.qos[sequence] == 1 else 0x50), f"{first_byte:02x} at QoS {self.qos[sequence]}"
+        self.acknowledged.append(sequence)
+        if self.qos[sequence] == 1:
+            del self._open[sequence]
+        else:
+            self._open[sequence] = True
+            writer.write(mqtt.pubrel(packet_id))
 
 
 class Fleet:

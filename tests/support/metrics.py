@@ -24,6 +24,10 @@ class Metrics:
     def names(self) -> set[str]:
         return {name for name, _, _ in self._samples}
 
+    def labels(self, name: str, label: str) -> set[str]:
+        """The values of one label over the family's samples."""
+        return {has[label] for sample, has, _ in self._samples if sample == name}
+
     def total(self, name: str, **labels: str) -> float:
         """Sum of the family's samples that carry these labels; 0 when there is none."""
         return sum(value for sample, has, value in self._samples if sample == name and labels.items() <= has.items())

@@ -10,7 +10,10 @@
 
 namespace mqttproxy::kafka {
 
-/// One broker, at a port the system chose. Topics make themselves with four partitions. Thread: any.
+/// Partitions of a topic that made itself: the mock cluster's own default.
+inline constexpr int kEmbeddedPartitions = 4;
+
+/// One broker, at a port the system chose. Topics make themselves. Thread: any.
 class EmbeddedKafka {
  public:
   EmbeddedKafka();  // throws std::runtime_error when no port or thread is to be had
