@@ -61,6 +61,7 @@ class Daemon {
         &hashing_);
     server_.start([&] { return build_pipelines(config_, registry); });
     api_.start();  // after the pipelines: readiness looks at the producers they made
+    spdlog::info("downlink mode=local: sessions and what waits in them are in this process's memory only");
     spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_.node.name,
                  server_.workers(), server_.max_connections());
   }

@@ -28,6 +28,7 @@ BanList read_bans(config::Object& object, std::string_view names_key, std::strin
 }  // namespace
 
 pipeline::FilterResult ConnectControl::handle(pipeline::Context& context) noexcept {
+  if (context.subscribe != nullptr) refuse_banned_filters(context);
   const bool connects = context.type == mqtt::PacketType::Connect;
   if (!connects && context.type != mqtt::PacketType::Publish) return pipeline::kSuccess;
   if (options_.clients.bans(context.client.client_id)) {
@@ -43,6 +44,13 @@ pipeline::FilterResult ConnectControl::handle(pipeline::Context& context) noexce
     return kBanned;
   }
   return pipeline::kSuccess;
+}
+
+void ConnectControl::refuse_banned_filters(pipeline::Context& context) noexcept {
+  const auto& requests = context.subscribe->requests;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (options_.topics.bans(requests[i].filter)) context.refuse_filter(i);
+  }
 }
 
 std::unique_ptr<pipeline::Filter> ConnectControl::make(const pipeline::FilterBuild& build) {

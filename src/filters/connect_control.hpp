@@ -31,8 +31,9 @@ struct ConnectControlOptions {
   BanList topics;
 };
 
-/// Acts on CONNECT (client id: return code 5) and on PUBLISH (client id and topic name: disconnect). Easegress looks at
-/// PUBLISH only, so that a banned client stays connected until it says something.
+/// Acts on CONNECT (client id: return code 5), on PUBLISH (client id and topic name: disconnect) and on SUBSCRIBE (a
+/// topic filter with a banned text: 0x80). Easegress looks at PUBLISH only, so that a banned client stays connected
+/// until it says something.
 class ConnectControl final : public pipeline::Filter {
  public:
   static constexpr pipeline::FilterResult kBanned = 1;
@@ -45,6 +46,8 @@ class ConnectControl final : public pipeline::Filter {
   static std::unique_ptr<pipeline::Filter> make(const pipeline::FilterBuild& build);
 
  private:
+  void refuse_banned_filters(pipeline::Context& context) noexcept;
+
   ConnectControlOptions options_;
 };
 

@@ -21,7 +21,11 @@ namespace {
 
 /// Unsent bytes beyond which a connection that keeps asking is not read on: its acknowledgements and ping responses
 /// pile up because it does not read them.
-constexpr std::size_t kMaxUnsentBytes = 64 * 1024;
+constexpr std::size_t kMaxUnsentReplies = 64 * 1024;
+/// Messages are gathered into one write of about this size …
+constexpr std::size_t kBatchBytes = 64 * 1024;
+/// … into which payloads up to this are copied; larger ones are sent from where they are.
+constexpr std::size_t kCopiedPayload = 4 * 1024;
 
 constexpr std::uint8_t bit(Park why) noexcept {
   return static_cast<std::uint8_t>(why);
@@ -101,7 +105,7 @@ void Connection::consume(std::string_view bytes) {
     stash_.assign(rest);
   }
   if (core_.waiting() && core_.window_full()) park(Park::Window);
-  send(replies);
+  flush(replies);
   go_on();
 }
 
@@ -128,7 +132,7 @@ void Connection::on_settled() {
   std::string& replies = worker_.reply_buffer();
   replies.clear();
   release_into(replies);
-  send(replies);
+  flush(replies);
   if ((parked_ & bit(Park::Window)) != 0 && core_.window_has_room()) return unpark(Park::Window);
   go_on();
 }
@@ -137,30 +141,79 @@ void Connection::on_room() {
   if ((parked_ & bit(Park::Producer)) != 0) unpark(Park::Producer);
 }
 
-void Connection::send(std::string_view bytes) {
-  if (bytes.empty() || peer_gone_) return;
+void Connection::on_downlink() {
+  std::string& replies = worker_.reply_buffer();
+  replies.clear();
+  flush(replies);
+  go_on();
+}
+
+void Connection::flush(std::string& replies) {
+  if (session::Session* session = core_.session()) {
+    session->flush_due = false;
+    if (session->outbox) append_messages(*session->outbox, replies);
+  }
+  send(replies);
+}
+
+void Connection::append_messages(session::Outbox& outbox, std::string& bytes) {
+  while (output_.empty() && !peer_gone_) {
+    const auto next = outbox.take();
+    if (!next) return;
+    next->delivery->encode_head(bytes, next->qos, next->packet_id, next->dup);
+    worker_.counters().packets.out[static_cast<std::size_t>(mqtt::PacketType::Publish)].add();
+    const std::string_view payload = next->delivery->payload();
+    if (payload.size() > kCopiedPayload) {
+      send(bytes, payload);
+    } else {
+      bytes += payload;
+      if (bytes.size() < kBatchBytes) continue;
+      send(bytes);
+    }
+    bytes.clear();
+  }
+}
+
+void Connection::send(std::string_view bytes, std::string_view payload) {
+  if ((bytes.empty() && payload.empty()) || peer_gone_) return;
   if (output_.empty()) {
-    const ssize_t sent = ::send(descriptor_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    iovec parts[] = {{const_cast<char*>(bytes.data()), bytes.size()},
+                     {const_cast<char*>(payload.data()), payload.size()}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = payload.empty() ? 1 : 2;
+    const ssize_t sent = ::sendmsg(descriptor_.native_handle(), &message, MSG_NOSIGNAL);
     if (sent < 0 && !is_transient(errno)) {
       peer_gone_ = true;
       return;
     }
     const std::size_t taken = sent > 0 ? static_cast<std::size_t>(sent) : 0;
     worker_.counters().events[Event::BytesOut].add(taken);
-    bytes.remove_prefix(taken);
-    if (bytes.empty()) return;
+    const std::size_t of_bytes = std::min(taken, bytes.size());
+    bytes.remove_prefix(of_bytes);
+    payload.remove_prefix(taken - of_bytes);
+    if (bytes.empty() && payload.empty()) return;
+  } else {
+    unsent_replies_ += static_cast<std::uint32_t>(bytes.size());
   }
-  output_.append(bytes);
+  output_.append(bytes).append(payload);
   arm_write();
-  if (output_.size() > kMaxUnsentBytes) park(Park::Output);
+  if (unsent_replies_ > kMaxUnsentReplies) park(Park::Output);
 }
 
 void Connection::on_writable(const boost::system::error_code& error) {
   write_armed_ = false;
   if (error) return lost(error);
-  const std::string bytes = std::exchange(output_, {});
-  send(bytes);
-  if ((parked_ & bit(Park::Output)) != 0 && output_.size() <= kMaxUnsentBytes / 2) return unpark(Park::Output);
+  const std::string rest = std::exchange(output_, {});
+  const std::uint32_t replies = std::exchange(unsent_replies_, 0);
+  send(rest);
+  unsent_replies_ = std::min(replies, static_cast<std::uint32_t>(output_.size()));
+  if (output_.empty()) {
+    std::string& buffer = worker_.reply_buffer();
+    buffer.clear();
+    flush(buffer);
+  }
+  if ((parked_ & bit(Park::Output)) != 0 && unsent_replies_ <= kMaxUnsentReplies / 2) return unpark(Park::Output);
   go_on();
 }
 

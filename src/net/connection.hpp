@@ -42,12 +42,15 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void on_writable(const boost::system::error_code& error);
   void on_room();
   void on_filter_result(pipeline::FilterResult result);
-  void on_settled();  // acknowledgements may be due
+  void on_settled();   // acknowledgements may be due
+  void on_downlink();  // messages may wait in the session's outbox
   /// True once until on_settled(): a batch of reports touches a connection many times and writes to it once.
   [[nodiscard]] bool note_settled() noexcept { return !std::exchange(settled_, true); }
   void end(session::CloseCause cause, std::string_view detail);
 
   [[nodiscard]] session::Core& core() noexcept { return core_; }
+  [[nodiscard]] const session::Core& core() const noexcept { return core_; }
+  [[nodiscard]] const std::string& address() const noexcept { return address_; }
   /// Kafka's name for the error that will close this connection, for the log.
   void note_error(std::int16_t code) noexcept { kafka_error_ = code; }
 
@@ -73,7 +76,12 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void consume_stash();
   std::size_t feed(std::string_view bytes, std::string& replies);
   void release_into(std::string& replies);
-  void send(std::string_view bytes);
+  /// Sends `replies` and, behind them, what the session's outbox has for the client. Leaves `replies` in no useful
+  /// state.
+  void flush(std::string& replies);
+  void append_messages(session::Outbox& outbox, std::string& bytes);
+  /// Both parts in one write; what the socket does not take waits in output_.
+  void send(std::string_view bytes, std::string_view payload = {});
   void park(Park why);
   void unpark(Park why);
   void go_on();  // after anything that may have changed: close, move home, or arm what has to be awaited
@@ -97,6 +105,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   session::Handle session_;
   session::Handle publication_;  // of the PUBLISH that waits
   std::optional<unsigned> move_to_;
+  std::uint32_t unsent_replies_ =
+      0;  // bytes in output_ that came while it was not empty: the peer asks and does not read
   std::int16_t kafka_error_ = 0;
   std::uint16_t waiting_node_ = 0;  // of the pipeline whose filter is pending
   std::uint8_t parked_ = 0;

@@ -158,20 +158,32 @@ Step Connection::run_plain(RuleType type, pipeline::Context& context) {
 }
 
 Step Connection::on_subscribe(const mqtt::Subscribe& packet, std::vector<std::uint8_t>& return_codes) {
-  // No messages go to devices in this version: every filter is refused, and the client knows. [MQTT-3.9.3-2]
-  constexpr std::uint8_t kFailure = 0x80;
-  return_codes.assign(packet.requests.size(), kFailure);
-  if (proxy_.pipeline(RuleType::Subscribe) == nullptr) return Step::Done;
-  pipeline::Context& context = begin(mqtt::PacketType::Subscribe, core_.client_id(), core_.username());
-  context.subscribe = &packet;
-  return run_plain(RuleType::Subscribe, context);
+  constexpr std::uint8_t kFailure = 0x80;  // [MQTT-3.9.3-2]
+  pipeline::Context* context = nullptr;
+  if (proxy_.pipeline(RuleType::Subscribe) != nullptr) {
+    context = &begin(mqtt::PacketType::Subscribe, core_.client_id(), core_.username());
+    context->subscribe = &packet;
+    if (const Step step = run_plain(RuleType::Subscribe, *context); step != Step::Done) return step;
+  }
+  return_codes.reserve(packet.requests.size());
+  for (std::size_t i = 0; i < packet.requests.size(); ++i) {  // [MQTT-3.8.4-4] as if each had come alone
+    const mqtt::TopicRequest& request = packet.requests[i];
+    const bool refused =
+        request.refused || (context != nullptr && (context->action() == Action::Drop || context->filter_refused(i)));
+    return_codes.push_back(refused ? kFailure : proxy_.registry.subscribe(session_, request.filter, request.qos));
+    if (return_codes.back() == kFailure) worker_.counters().events[Event::SubscriptionsRefused].add();
+  }
+  return Step::Done;
 }
 
 Step Connection::on_unsubscribe(const mqtt::Unsubscribe& packet) {
-  if (proxy_.pipeline(RuleType::Unsubscribe) == nullptr) return Step::Done;
-  pipeline::Context& context = begin(mqtt::PacketType::Unsubscribe, core_.client_id(), core_.username());
-  context.unsubscribe = &packet;
-  return run_plain(RuleType::Unsubscribe, context);
+  if (proxy_.pipeline(RuleType::Unsubscribe) != nullptr) {
+    pipeline::Context& context = begin(mqtt::PacketType::Unsubscribe, core_.client_id(), core_.username());
+    context.unsubscribe = &packet;
+    if (const Step step = run_plain(RuleType::Unsubscribe, context); step != Step::Done) return step;
+  }
+  for (const std::string_view filter : packet.filters) proxy_.registry.unsubscribe(session_, filter);
+  return Step::Done;
 }
 
 void Connection::publish_will() {

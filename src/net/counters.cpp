@@ -19,6 +19,10 @@ double sum(Workers workers, Event event) {
   return sum(workers, [event](const WorkerCounters& w) -> const metrics::Counter& { return w.events[event]; });
 }
 
+double sum(Workers workers, session::OutboxEvent event) {
+  return sum(workers, [event](const WorkerCounters& w) -> const metrics::Counter& { return w.outbox[event]; });
+}
+
 struct EventFamily {
   Event event;
   std::string_view name;
@@ -51,6 +55,8 @@ constexpr EventFamily kCounters[] = {
     {Event::Takeovers, "mqttproxy_takeovers_total", "Connections ended by a later CONNECT with their client id."},
     {Event::Wills, "mqttproxy_wills_total", "Will messages handed to the Publish pipeline."},
     {Event::WillsDropped, "mqttproxy_wills_dropped_total", "Will messages lost: the queue of waiting wills was full."},
+    {Event::SubscriptionsRefused, "mqttproxy_subscriptions_refused_total", "Topic filters answered with 0x80."},
+    {Event::DownlinkMatches, "mqttproxy_downlink_matches_total", "Sessions that messages to devices were for."},
     {Event::SessionsExpired, "mqttproxy_sessions_expired_total", "Offline sessions removed after their expiry."},
 };
 
@@ -59,6 +65,41 @@ constexpr EventFamily kGauges[] = {
     {Event::Parked, "mqttproxy_connections_parked", "Connections that are not read now: something downstream is full."},
     {Event::WillsWaiting, "mqttproxy_wills_waiting", "Will messages that wait for room in a producer queue."},
     {Event::Unacked, "mqttproxy_unacked", "PUBLISH packets whose records have no report yet."},
+    {Event::Sessions, "mqttproxy_sessions", "Sessions, online or not."},
+    {Event::Subscriptions, "mqttproxy_subscriptions", "Subscriptions of all sessions."},
+    {Event::SubscriptionBytes, "mqttproxy_subscription_tree_bytes", "Memory of the subscription trees."},
+};
+
+struct OutboxFamily {
+  session::OutboxEvent event;
+  std::string_view name;
+  std::string_view help;
+  std::string_view label = {};
+  std::string_view value = {};
+};
+
+constexpr std::string_view kSent = "mqttproxy_downlink_sent_total";
+constexpr std::string_view kSentHelp = "PUBLISH packets to devices, by QoS; repetitions not counted.";
+constexpr std::string_view kDropped = "mqttproxy_downlink_dropped_total";
+constexpr std::string_view kDroppedHelp =
+    "Messages a session lost: its queue was full; QoS 0 to a slow or an absent client.";
+
+constexpr OutboxFamily kOutboxCounters[] = {
+    {session::OutboxEvent::Sent0, kSent, kSentHelp, "qos", "0"},
+    {session::OutboxEvent::Sent1, kSent, kSentHelp, "qos", "1"},
+    {session::OutboxEvent::Resent, "mqttproxy_downlink_resent_total",
+     "PUBLISH packets sent again to a client that came back."},
+    {session::OutboxEvent::Acknowledged, "mqttproxy_downlink_acknowledged_total",
+     "PUBACK packets for messages in flight."},
+    {session::OutboxEvent::DroppedFull, kDropped, kDroppedHelp, "cause", "queue_full"},
+    {session::OutboxEvent::DroppedSlow, kDropped, kDroppedHelp, "cause", "slow"},
+    {session::OutboxEvent::DroppedOffline, kDropped, kDroppedHelp, "cause", "offline"},
+};
+
+constexpr OutboxFamily kOutboxGauges[] = {
+    {session::OutboxEvent::Queued, "mqttproxy_session_queue_messages", "Messages that wait in sessions."},
+    {session::OutboxEvent::QueuedBytes, "mqttproxy_session_queue_bytes", "The same in bytes."},
+    {session::OutboxEvent::Inflight, "mqttproxy_downlink_inflight", "Messages sent with QoS 1 and not acknowledged."},
 };
 
 metrics::Labels labels(std::string_view name, std::string_view value) {
@@ -89,6 +130,9 @@ void collect(Workers workers, metrics::Scrape& scrape) {
   for (const EventFamily& f : kCounters)
     scrape.counter(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
   for (const EventFamily& f : kGauges) scrape.gauge(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
+  for (const OutboxFamily& f : kOutboxCounters)
+    scrape.counter(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
+  for (const OutboxFamily& f : kOutboxGauges) scrape.gauge(f.name, f.help, sum(workers, f.event));
   collect_packets(workers, scrape);
   for (std::size_t code = 0; code < 6; ++code) {
     scrape.counter("mqttproxy_connects_total", "CONNECT packets by the return code they were answered with.",

@@ -32,12 +32,18 @@ enum class Event : std::uint8_t {
   WillsWaiting,  // gauge: for room in a producer queue
   WillsDropped,
   SessionsExpired,
+  Sessions,           // gauge, as of the last sweep
+  Subscriptions,      // gauge, as of the last sweep
+  SubscriptionBytes,  // gauge, as of the last sweep
+  SubscriptionsRefused,
+  DownlinkMatches,  // sessions that messages to devices were for
   Count_,
 };
 
 struct WorkerCounters {
   metrics::CounterSet<Event> events;
   session::PacketCounters packets;
+  session::OutboxCounters outbox;
   std::array<metrics::Counter, static_cast<std::size_t>(mqtt::Errc::Count_)> protocol_errors;
   std::array<metrics::Counter, static_cast<std::size_t>(session::CloseCause::Count_)> closes;
 };

@@ -6,6 +6,7 @@
 #include "mqttproxy/util/log.hpp"
 
 #include "counters.hpp"
+#include "directory.hpp"
 #include "listen.hpp"
 #include "shared.hpp"
 #include "worker.hpp"
@@ -44,6 +45,7 @@ Server::Server(const config::Config& config, std::uint64_t descriptor_limit, met
     peers.push_back(workers_.back().get());
   }
   for (const auto& worker : workers_) worker->set_peers(peers);
+  directory_ = std::make_unique<Directory>(peers, config.node.name);
   metrics_ = metrics.add([this](metrics::Scrape& scrape) { collect(scrape); });
 }
 
@@ -56,6 +58,16 @@ std::vector<kafka::ReportSink*> Server::lanes() const {
   std::vector<kafka::ReportSink*> lanes;
   for (const auto& worker : workers_) lanes.push_back(worker.get());
   return lanes;
+}
+
+std::vector<downlink::WorkerPort*> Server::ports() const {
+  std::vector<downlink::WorkerPort*> ports;
+  for (const auto& worker : workers_) ports.push_back(worker.get());
+  return ports;
+}
+
+downlink::SessionDirectory& Server::sessions() noexcept {
+  return *directory_;
 }
 
 void Server::start(const BuildPipelines& build) {
@@ -87,8 +99,26 @@ void Server::collect(metrics::Scrape& scrape) const {
   std::vector<const WorkerCounters*> counters;
   for (const auto& worker : workers_) counters.push_back(&std::as_const(*worker).counters());
   net::collect(counters, scrape);
+  collect_downlink(scrape);
   scrape.gauge("mqttproxy_connections_limit", "Connections this node takes at most.", shared_->max_connections);
   scrape.gauge("mqttproxy_workers", "Worker threads.", workers());
+}
+
+void Server::collect_downlink(metrics::Scrape& scrape) const {
+  Fanout::Depth depth;
+  std::uint64_t refused = 0;
+  for (const auto& worker : workers_) {
+    const Fanout& fanout = worker->fanout();
+    const Fanout::Depth queued = fanout.depth();
+    depth.messages += queued.messages;
+    depth.bytes += queued.bytes;
+    refused += fanout.refused();
+  }
+  scrape.gauge("mqttproxy_downlink_inbox_messages", "Messages published and not yet handed to sessions, all workers.",
+               static_cast<double>(depth.messages));
+  scrape.gauge("mqttproxy_downlink_inbox_bytes", "The same in bytes.", static_cast<double>(depth.bytes));
+  scrape.counter("mqttproxy_downlink_inbox_refused_total", "Messages not taken because a worker's inbox was full.",
+                 static_cast<double>(refused));
 }
 
 }  // namespace mqttproxy::net

@@ -26,8 +26,20 @@ struct Shared {
 
 /// One MQTTProxy as one worker sees it.
 struct ProxyRuntime {
-  const config::ProxyConfig* config = nullptr;
-  std::size_t index = 0;
+  ProxyRuntime(const config::ProxyConfig& proxy, std::size_t number, const config::LimitsConfig& limits,
+               session::OutboxCounters& counters)
+      : config(&proxy),
+        index(number),
+        settings{{limits.max_packet_bytes, limits.max_client_id_bytes, limits.max_topic_bytes, limits.max_topic_levels,
+                  limits.max_filters_per_packet},
+                 limits.ack_window},
+        registry({{limits.inflight_window, limits.session_queue_messages, limits.session_queue_bytes,
+                   limits.max_unsent_bytes, limits.session_queue_full == config::QueueFull::DropNewest},
+                  limits.max_filters_per_session},
+                 counters) {}
+
+  const config::ProxyConfig* config;
+  std::size_t index;
   session::CoreSettings settings;
   session::Registry registry;
   /// By config::RuleType; nullptr: no rule for that packet type.

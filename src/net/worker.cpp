@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mqttproxy/util/log.hpp"
+#include "mqttproxy/util/text.hpp"
 
 namespace mqttproxy::net {
 
@@ -52,17 +53,12 @@ Worker::Worker(unsigned index, const config::Config& config, Shared& shared)
       io_(1),
       work_(boost::asio::make_work_guard(io_)),
       sweep_timer_(io_),
+      fanout_(*this, config.node.downlink),
       wills_(*this),
       read_buffer_(std::make_unique<char[]>(kReadBytes + kMergeBytes)),
       random_(std::random_device{}()) {
   for (std::size_t i = 0; i < config.proxies.size(); ++i) {
-    ProxyRuntime& proxy = proxies_.emplace_back();
-    const config::LimitsConfig& limits = config.node.limits;
-    proxy.config = &config.proxies[i];
-    proxy.index = i;
-    proxy.settings.limits = {limits.max_packet_bytes, limits.max_client_id_bytes, limits.max_topic_bytes,
-                             limits.max_topic_levels, limits.max_filters_per_packet};
-    proxy.settings.ack_window = limits.ack_window;
+    proxies_.emplace_back(config.proxies[i], i, config.node.limits, counters_.outbox);
   }
 }
 
@@ -122,6 +118,24 @@ std::string Worker::generate_client_id() {
 Connection* Worker::find(Handle connection) noexcept {
   Cell* cell = connections_.find(connection);
   return cell == nullptr ? nullptr : cell->connection.get();
+}
+
+ProxyRuntime* Worker::proxy(std::string_view name) noexcept {
+  const auto it =
+      std::ranges::find(proxies_, name, [](const ProxyRuntime& proxy) { return std::string_view(proxy.config->name); });
+  return it == proxies_.end() ? nullptr : &*it;
+}
+
+bool Worker::remove_session(ProxyRuntime& proxy, std::string_view client_id) {
+  const Handle handle = proxy.registry.find(client_id);
+  const session::Session* session = proxy.registry.find(handle);
+  if (session == nullptr) return false;
+  spdlog::info("session deleted client_id=\"{}\" proxy={}", util::printable(client_id), proxy.config->name);
+  if (Connection* connection = find(session->connection)) {
+    connection->end(CloseCause::SessionDeleted, "the session was deleted");
+  }
+  proxy.registry.remove(handle);
+  return true;
 }
 
 void Worker::set_deadline(Handle connection, Clock::time_point deadline) noexcept {
@@ -218,6 +232,10 @@ void Worker::on_reports(std::vector<kafka::Report> reports) {
 
 void Worker::on_room() {
   boost::asio::post(io_, [this] { resume_waiting(); });
+}
+
+void Worker::post(std::function<void(Worker&)> task) {
+  boost::asio::post(io_, [this, run = std::move(task)] { run(*this); });
 }
 
 void Worker::post_arrival(Arrival arrival) {
@@ -352,6 +370,22 @@ void Worker::sweep() {
   for (Listener& listener : listeners_) {
     if (std::exchange(listener.paused, false)) await_connections(listener);
   }
+  note_sessions();
+}
+
+void Worker::note_sessions() noexcept {
+  std::size_t sessions = 0;
+  std::size_t subscriptions = 0;
+  std::size_t tree_bytes = 0;
+  for (const ProxyRuntime& proxy : proxies_) {
+    const mqtt::SubscriptionTree& tree = proxy.registry.subscriptions().tree();
+    sessions += proxy.registry.size();
+    subscriptions += tree.subscriptions();
+    tree_bytes += tree.memory_bytes();
+  }
+  counters_.events[Event::Sessions].set(sessions);
+  counters_.events[Event::Subscriptions].set(subscriptions);
+  counters_.events[Event::SubscriptionBytes].set(tree_bytes);
 }
 
 }  // namespace mqttproxy::net

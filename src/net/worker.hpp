@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -15,12 +16,14 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "mqttproxy/downlink/bus.hpp"
 #include "mqttproxy/kafka/producer.hpp"
 #include "mqttproxy/pipeline/pipeline.hpp"
 #include "mqttproxy/session/slab.hpp"
 
 #include "connection.hpp"
 #include "counters.hpp"
+#include "fanout.hpp"
 #include "shared.hpp"
 #include "wills.hpp"
 
@@ -34,7 +37,7 @@ struct Arrival {
   std::string received;
 };
 
-class Worker final : public kafka::ReportSink {
+class Worker final : public kafka::ReportSink, public downlink::WorkerPort {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -44,6 +47,11 @@ class Worker final : public kafka::ReportSink {
   // From any thread.
   void on_reports(std::vector<kafka::Report> reports) override;
   void on_room() override;
+  [[nodiscard]] bool deliver(const downlink::MessagePtr& message) override { return fanout_.push(message); }
+  [[nodiscard]] const Fanout& fanout() const noexcept { return fanout_; }
+  /// Runs `task` on this worker's thread; never, when that has ended.
+  void post(std::function<void(Worker&)> task);
+  [[nodiscard]] unsigned home_of(std::string_view client_id) const noexcept;
   void post_arrival(Arrival arrival);
   void post_filter_result(session::Handle connection, pipeline::FilterResult result);
   void post_stop_reading();
@@ -67,13 +75,16 @@ class Worker final : public kafka::ReportSink {
   [[nodiscard]] pipeline::Context& context() noexcept { return context_; }
   [[nodiscard]] session::Slab<Publication>& publications() noexcept { return publications_; }
   [[nodiscard]] std::uint64_t token(session::Handle publication) const noexcept;
-  [[nodiscard]] unsigned home_of(std::string_view client_id) const noexcept;
   [[nodiscard]] unsigned index() const noexcept { return index_; }
   [[nodiscard]] const config::LimitsConfig& limits() const noexcept { return config_.node.limits; }
   [[nodiscard]] bool reading_stopped() const noexcept { return reading_stopped_; }
   /// A client id nobody else has, whose home is this worker [MQTT-3.1.3-6].
   [[nodiscard]] std::string generate_client_id();
   [[nodiscard]] Connection* find(session::Handle connection) noexcept;
+  /// nullptr: no proxy has that name.
+  [[nodiscard]] ProxyRuntime* proxy(std::string_view name) noexcept;
+  /// Disconnects the client and drops its session. False: there is none.
+  bool remove_session(ProxyRuntime& proxy, std::string_view client_id);
   void set_deadline(session::Handle connection, Clock::time_point deadline) noexcept;
   void erase(session::Handle connection);
   void wait_for_room(session::Handle connection);
@@ -108,6 +119,7 @@ class Worker final : public kafka::ReportSink {
   void resume_waiting();
   void schedule_sweep();
   void sweep();
+  void note_sessions() noexcept;
   void close_batch();
 
   const unsigned index_;
@@ -117,6 +129,7 @@ class Worker final : public kafka::ReportSink {
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer sweep_timer_;
+  Fanout fanout_;
   std::vector<Worker*> peers_;
   std::deque<Listener> listeners_;
   std::deque<ProxyRuntime> proxies_;

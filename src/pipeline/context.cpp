@@ -1,5 +1,7 @@
 #include "mqttproxy/pipeline/context.hpp"
 
+#include <algorithm>
+
 namespace mqttproxy::pipeline {
 
 void Context::begin(mqtt::PacketType packet_type, const Client& sender) {
@@ -16,6 +18,7 @@ void Context::begin(mqtt::PacketType packet_type, const Client& sender) {
   action_ = Action::None;
   return_code_ = mqtt::ConnectReturnCode::NotAuthorized;
   reason_ = {};
+  refused_filters_.clear();
   memory.results.clear();
   memory.records = 0;
   if (++generation_ == 0) {  // wrapped: marks of 2^32 packets ago must not look fresh
@@ -69,6 +72,15 @@ void Context::disconnect(std::string_view reason) noexcept {
   if (refused()) return;
   action_ = Action::Disconnect;
   reason_ = reason;
+}
+
+void Context::refuse_filter(std::size_t index) {
+  const auto at = std::ranges::lower_bound(refused_filters_, index);
+  if (at == refused_filters_.end() || *at != index) refused_filters_.insert(at, index);
+}
+
+bool Context::filter_refused(std::size_t index) const noexcept {
+  return std::ranges::binary_search(refused_filters_, index);
 }
 
 }  // namespace mqttproxy::pipeline

@@ -7,8 +7,8 @@ using mqtt::PacketType;
 
 std::string_view to_string(CloseCause cause) noexcept {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(CloseCause::Count_)> kNames = {
-      "client_disconnect", "connection_lost", "keep_alive", "connect_timeout", "takeover",
-      "protocol_error",    "connect_refused", "pipeline",   "not_stored",      "shutdown"};
+      "client_disconnect", "connection_lost", "keep_alive", "connect_timeout", "takeover",       "protocol_error",
+      "connect_refused",   "pipeline",        "not_stored", "shutdown",        "session_deleted"};
   return kNames[static_cast<std::size_t>(cause)];
 }
 
@@ -53,11 +53,8 @@ Step Core::handle(const mqtt::FixedHeader& header, std::string_view body, std::s
       return handle_connect(body, out);
     case PacketType::Pubrel:
       return handle_pubrel(body, out);
-    case PacketType::Puback: {
-      // Nothing is in flight to this client that it could acknowledge; a late PUBACK does no harm.
-      const auto packet_id = mqtt::decode_packet_id(body);
-      return packet_id ? Step::Done : fail_with(packet_id.error());
-    }
+    case PacketType::Puback:
+      return handle_puback(body);
     case PacketType::Subscribe:
       return handle_subscribe(body, out);
     case PacketType::Unsubscribe:
@@ -177,6 +174,14 @@ PublishStep Core::start_publish(const mqtt::Publish& packet) {
   if (step == PublishStep::Wait || step == PublishStep::Close) session_->unreleased.forget(packet.packet_id);
   if (step == PublishStep::Acknowledge) session_->unreleased.settle(packet.packet_id, true);
   return step;
+}
+
+Step Core::handle_puback(std::string_view body) {
+  const auto packet_id = mqtt::decode_packet_id(body);
+  if (!packet_id) return fail_with(packet_id.error());
+  // An id that is not in flight does no harm: the session may have been dropped and begun anew.
+  if (session_->outbox) (void)session_->outbox->acknowledge(*packet_id);
+  return Step::Done;
 }
 
 Step Core::handle_pubrel(std::string_view body, std::string& out) {

@@ -44,19 +44,28 @@ bool UnreleasedIds::storing(mqtt::PacketId packet_id) const noexcept {
 
 Registry::Attached Registry::attach(std::string_view client_id, bool clean_session, Handle connection) {
   Attached attached;
+  const auto now = std::chrono::system_clock::now();
   if (const auto it = by_client_id_.find(client_id); it != by_client_id_.end()) {
     Session& known = *sessions_.find(it->second);
     attached.displaced = known.connection;
     if (!clean_session && !known.clean_session) {  // [MQTT-3.1.2-4] resume
       known.connection = connection;
+      known.connected_at = now;
+      known.flush_due = false;
+      if (known.outbox) known.outbox->rewind();  // [MQTT-4.4.0-1]
       attached.session = it->second;
       attached.session_present = true;
       return attached;
     }
     erase(it->second);  // [MQTT-3.1.2-6] a clean start discards, and a clean session is not resumed
   }
-  attached.session = sessions_.emplace(Session{std::string(client_id), clean_session, connection, {}, {}});
-  by_client_id_.emplace(sessions_.find(attached.session)->client_id, attached.session);
+  attached.session = sessions_.emplace();
+  Session& session = *sessions_.find(attached.session);
+  session.client_id = client_id;
+  session.clean_session = clean_session;
+  session.connection = connection;
+  session.connected_at = now;
+  by_client_id_.emplace(session.client_id, attached.session);
   return attached;
 }
 
@@ -68,12 +77,36 @@ void Registry::detach(Handle session, Handle connection, std::chrono::steady_clo
     return;
   }
   known->connection = {};
+  known->flush_due = false;
+  if (known->outbox) known->outbox->go_offline();
   known->expires_at = expires_at;
 }
 
-bool Registry::connected(std::string_view client_id) noexcept {
+std::uint8_t Registry::subscribe(Handle session, std::string_view filter, mqtt::Qos requested) {
+  constexpr std::uint8_t kFailure = 0x80;
+  FilterSet& filters = sessions_.find(session)->filters;
+  const mqtt::Qos granted = std::min(requested, mqtt::Qos::AtLeastOnce);  // no QoS 2 goes to devices
+  return subscriptions_.add(session.slot, filters, filter, granted, limits_.filters_per_session)
+             ? static_cast<std::uint8_t>(granted)
+             : kFailure;
+}
+
+void Registry::unsubscribe(Handle session, std::string_view filter) {
+  subscriptions_.remove(session.slot, sessions_.find(session)->filters, filter);
+}
+
+Handle Registry::find(std::string_view client_id) const noexcept {
   const auto it = by_client_id_.find(client_id);
-  return it != by_client_id_.end() && sessions_.find(it->second)->connection.valid();
+  return it == by_client_id_.end() ? Handle{} : it->second;
+}
+
+bool Registry::connected(std::string_view client_id) noexcept {
+  const Session* known = sessions_.find(find(client_id));
+  return known != nullptr && known->connection.valid();
+}
+
+void Registry::remove(Handle session) {
+  if (sessions_.find(session) != nullptr) erase(session);
 }
 
 std::size_t Registry::expire(std::chrono::steady_clock::time_point now) {
@@ -87,7 +120,9 @@ std::size_t Registry::expire(std::chrono::steady_clock::time_point now) {
 }
 
 void Registry::erase(Handle session) {
-  by_client_id_.erase(sessions_.find(session)->client_id);
+  Session& known = *sessions_.find(session);
+  subscriptions_.clear(session.slot, known.filters);
+  by_client_id_.erase(known.client_id);
   sessions_.erase(session);
 }
 

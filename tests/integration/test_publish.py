@@ -146,15 +146,6 @@ def test_the_will_is_stored_on_takeover(daemon: Daemon) -> None:
     first.socket.close()
 
 
-def test_subscriptions_are_refused_in_this_version(daemon: Daemon) -> None:
-    """[MQTT-3.9.3-1] one code per filter, in order."""
-    with connected(daemon.address(), "sub") as client:
-        client.send(mqtt.subscribe(10, ("a", 0), ("b/#", 2)))
-        client.expect(bytes.fromhex("9004000a8080"))
-        client.send(mqtt.unsubscribe(11, "a", "never/subscribed"))
-        client.expect(bytes.fromhex("b002000b"))
-
-
 def mapping(kafka: config.Document, **mapper_keys: object) -> str:
     mapper = config.PUBLISHED_MAPPER | mapper_keys
     return config.render(config.node(), config.proxy(), config.pipeline("publish", mapper, kafka))

@@ -94,6 +94,14 @@ def subscribe(packet_id: int, *requests: tuple[str, int]) -> bytes:
     return packet(0x82, struct.pack(">H", packet_id) + body)
 
 
+def suback(packet_id: int, *codes: int) -> bytes:
+    return packet(0x90, struct.pack(">H", packet_id) + bytes(codes))
+
+
+def unsuback(packet_id: int) -> bytes:
+    return packet(0xB0, struct.pack(">H", packet_id))
+
+
 def unsubscribe(packet_id: int, *filters: str) -> bytes:
     return packet(0xA2, struct.pack(">H", packet_id) + b"".join(map(text, filters)))
 
@@ -102,11 +110,30 @@ def connack(return_code: int = 0, session_present: bool = False) -> bytes:
     return bytes([0x20, 2, session_present, return_code])
 
 
+@dataclass(frozen=True)
+class Message:
+    """A PUBLISH that has come from the server."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    packet_id: int = 0
+    dup: bool = False
+    retain: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.topic}={self.payload!r} qos={self.qos} id={self.packet_id} dup={self.dup}"
+
+
 class Client:
     """A TCP connection that checks what comes back byte by byte."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address, PATIENCE)
+    def __init__(self, address: tuple[str, int], receive_buffer: int | None = None) -> None:
+        self.socket = socket.socket()
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> "Client":
@@ -130,6 +157,48 @@ class Client:
                 break
             data += chunk
         return data
+
+    def receive_packet(self) -> tuple[int, bytes]:
+        """First byte and body of the next packet."""
+        first_byte = self.receive(1)
+        assert first_byte, "the connection has ended"
+        length = shift = 0
+        while True:
+            (digit,) = self.receive(1)
+            length |= (digit & 0x7F) << shift
+            shift += 7
+            if digit < 0x80:
+                return first_byte[0], self.receive(length)
+
+    def receive_message(self) -> Message:
+        """The next packet, which must be a PUBLISH."""
+        first_byte, body = self.receive_packet()
+        assert first_byte >> 4 == 3, f"no PUBLISH: {first_byte:02x} {body.hex()}"
+        qos = first_byte >> 1 & 3
+        end = 2 + int.from_bytes(body[:2])
+        packet_id = int.from_bytes(body[end : end + 2]) if qos else 0
+        payload = body[end + 2 :] if qos else body[end:]
+        return Message(body[2:end].decode(), payload, qos, packet_id, bool(first_byte & 8), bool(first_byte & 1))
+
+    def take(self, count: int = 1) -> list[Message]:
+        """Receives that many messages and acknowledges those with QoS 1."""
+        messages = []
+        for _ in range(count):
+            messages.append(self.receive_message())
+            if messages[-1].qos:
+                self.send(puback(messages[-1].packet_id))
+        return messages
+
+    def expect_message(self, topic: str, payload: bytes, qos: int = 0) -> None:
+        (message,) = self.take()
+        received = (message.topic, message.payload, message.qos, message.dup, message.retain)
+        assert received == (topic, payload, qos, False, False), message
+
+    def subscribe(self, *requests: tuple[str, int], packet_id: int = 1) -> "Client":
+        """Every filter is granted what it asks for, QoS 2 as 1."""
+        self.send(subscribe(packet_id, *requests))
+        self.expect(suback(packet_id, *(min(qos, 1) for _, qos in requests)))
+        return self
 
     def expect(self, *packets: bytes) -> None:
         expected = b"".join(packets)

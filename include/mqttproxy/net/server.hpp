@@ -9,12 +9,15 @@
 #include <vector>
 
 #include "mqttproxy/config/config.hpp"
+#include "mqttproxy/downlink/bus.hpp"
+#include "mqttproxy/downlink/session_directory.hpp"
 #include "mqttproxy/kafka/producer.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
 #include "mqttproxy/pipeline/pipeline.hpp"
 
 namespace mqttproxy::net {
 
+class Directory;
 class Worker;
 struct Shared;
 
@@ -29,6 +32,9 @@ class Server {
 
   /// Where producers report to, one per worker. They must be gone before the server is.
   [[nodiscard]] std::vector<kafka::ReportSink*> lanes() const;
+  /// Where messages to devices go, one per worker. They live as long as the server.
+  [[nodiscard]] std::vector<downlink::WorkerPort*> ports() const;
+  [[nodiscard]] downlink::SessionDirectory& sessions() noexcept;
   /// Pipelines by index of Config::pipelines, built once per worker: nothing on the packet path is shared.
   using BuildPipelines = std::function<std::vector<std::unique_ptr<pipeline::Pipeline>>()>;
 
@@ -46,10 +52,12 @@ class Server {
 
  private:
   void collect(metrics::Scrape& scrape) const;
+  void collect_downlink(metrics::Scrape& scrape) const;
 
   const config::Config& config_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<Directory> directory_;
   metrics::Registry::Handle metrics_;
 };
 

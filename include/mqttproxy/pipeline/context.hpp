@@ -88,6 +88,9 @@ class Context {
   void refuse(mqtt::ConnectReturnCode code, std::string_view reason) noexcept;
   void drop(std::string_view reason) noexcept;
   void disconnect(std::string_view reason) noexcept;
+  /// SUBSCRIBE: topic filter number `index` is answered with 0x80 [MQTT-3.9.3-1], the packet's others go on.
+  void refuse_filter(std::size_t index);
+  [[nodiscard]] bool filter_refused(std::size_t index) const noexcept;
   [[nodiscard]] Action action() const noexcept { return action_; }
   [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
   [[nodiscard]] mqtt::ConnectReturnCode return_code() const noexcept { return return_code_; }
@@ -110,6 +113,7 @@ class Context {
   [[nodiscard]] bool refused() const noexcept { return action_ == Action::Refuse || action_ == Action::Disconnect; }
 
   std::vector<Data> data_;
+  std::vector<std::size_t> refused_filters_;  // ascending
   std::uint32_t generation_ = 1;
   Action action_ = Action::None;
   mqtt::ConnectReturnCode return_code_ = mqtt::ConnectReturnCode::NotAuthorized;

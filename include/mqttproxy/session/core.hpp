@@ -43,6 +43,7 @@ enum class CloseCause : std::uint8_t {
   Pipeline,   // a filter wanted it, or nothing stored the message
   NotStored,  // Kafka refused the record for good, or its fate is unknown
   Shutdown,
+  SessionDeleted,  // by the API
   Count_,
 };
 
@@ -126,6 +127,8 @@ class Core {
   [[nodiscard]] std::string_view close_detail() const noexcept { return close_detail_; }
   [[nodiscard]] mqtt::Errc close_errc() const noexcept { return close_errc_; }
 
+  /// The session, while connected.
+  [[nodiscard]] Session* session() const noexcept { return state_ == State::Connected ? session_ : nullptr; }
   [[nodiscard]] const std::string& client_id() const noexcept { return client_id_; }
   void set_client_id(std::string client_id) { client_id_ = std::move(client_id); }
   [[nodiscard]] std::optional<std::string_view> username() const noexcept {
@@ -142,6 +145,7 @@ class Core {
   Step handle_connect(std::string_view body, std::string& out);
   Step handle_publish(const mqtt::FixedHeader& header, std::string_view body);
   PublishStep start_publish(const mqtt::Publish& packet);
+  Step handle_puback(std::string_view body);
   Step handle_pubrel(std::string_view body, std::string& out);
   Step handle_subscribe(std::string_view body, std::string& out);
   Step handle_unsubscribe(std::string_view body, std::string& out);

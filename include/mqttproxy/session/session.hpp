@@ -3,13 +3,17 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "mqttproxy/mqtt/packets.hpp"
+#include "mqttproxy/session/outbox.hpp"
 #include "mqttproxy/session/slab.hpp"
+#include "mqttproxy/session/subscriptions.hpp"
 
 namespace mqttproxy::session {
 
@@ -48,11 +52,23 @@ struct Session {
   Handle connection;  // invalid while offline
   UnreleasedIds unreleased;
   std::chrono::steady_clock::time_point expires_at{};  // while offline
+  std::chrono::system_clock::time_point connected_at{};
+  FilterSet filters;
+  std::unique_ptr<Outbox> outbox;  // none until there was a message for it
+  bool flush_due = false;          // its connection is among those that will be flushed
+};
+
+struct RegistryLimits {
+  OutboxLimits outbox;
+  std::uint32_t filters_per_session = 10'000;
 };
 
 /// All sessions of one MQTTProxy on one worker. Owner: that worker's thread.
 class Registry {
  public:
+  /// `counters` must outlive it.
+  Registry(const RegistryLimits& limits, OutboxCounters& counters) : limits_(limits), counters_(counters) {}
+
   struct Attached {
     Handle session;
     bool session_present = false;  // [MQTT-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3]
@@ -65,7 +81,31 @@ class Registry {
   /// connection, not the client id. A clean session is removed [MQTT-3.1.2-6]; another is kept until `expires_at`.
   void detach(Handle session, Handle connection, std::chrono::steady_clock::time_point expires_at);
 
+  /// SUBACK's return code: what is granted (0 or 1), or 0x80 when the session has as many filters as it may have.
+  [[nodiscard]] std::uint8_t subscribe(Handle session, std::string_view filter, mqtt::Qos requested);
+  void unsubscribe(Handle session, std::string_view filter);
+
+  /// Offers the message to every session with a matching filter, once, at the highest QoS it was granted
+  /// [MQTT-3.3.5-1]. Calls `due(Handle connection)` for each connection that has to be flushed and was not named
+  /// since its last flush. Returns how many sessions matched.
+  template <class Due>
+  std::size_t deliver(const DeliveryPtr& delivery, std::string_view topic, Due&& due) {
+    return subscriptions_.match(topic, [&](std::uint32_t slot, mqtt::Qos granted) {
+      Session& session = sessions_.at(slot);
+      if (!session.outbox) session.outbox = std::make_unique<Outbox>(limits_.outbox, counters_);
+      session.outbox->offer(delivery, granted, session.connection.valid());
+      if (session.connection.valid() && !std::exchange(session.flush_due, true)) due(session.connection);
+    });
+  }
+
   [[nodiscard]] Session* find(Handle session) noexcept { return sessions_.find(session); }
+  [[nodiscard]] Handle find(std::string_view client_id) const noexcept;
+  /// Drops an offline session before its time.
+  void remove(Handle session);
+  [[nodiscard]] const Subscriptions& subscriptions() const noexcept { return subscriptions_; }
+  /// For looking at all of them bit by bit: slots 0 to slots()-1; nullptr where there is none.
+  [[nodiscard]] std::uint32_t slots() const noexcept { return sessions_.slots(); }
+  [[nodiscard]] const Session* session_in(std::uint32_t slot) const noexcept { return sessions_.in_slot(slot); }
   [[nodiscard]] bool connected(std::string_view client_id) noexcept;
   /// Removes offline sessions whose time has come; returns how many.
   std::size_t expire(std::chrono::steady_clock::time_point now);
@@ -74,6 +114,9 @@ class Registry {
  private:
   void erase(Handle session);
 
+  const RegistryLimits limits_;
+  OutboxCounters& counters_;
+  Subscriptions subscriptions_;
   Slab<Session> sessions_;
   std::unordered_map<std::string_view, Handle> by_client_id_;  // keys are views into sessions_
 };

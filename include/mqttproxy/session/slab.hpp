@@ -56,6 +56,15 @@ class Slab {
     --size_;
   }
 
+  /// Slots that are or were in use: 0 to slots()-1.
+  [[nodiscard]] std::uint32_t slots() const noexcept { return static_cast<std::uint32_t>(cells_.size()); }
+  /// Precondition: the slot is in use.
+  [[nodiscard]] T& at(std::uint32_t slot) noexcept { return cells_[slot].value; }
+  /// nullptr when the slot is not in use.
+  [[nodiscard]] const T* in_slot(std::uint32_t slot) const noexcept {
+    return cells_[slot].used ? &cells_[slot].value : nullptr;
+  }
+
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
   /// Calls `f(Handle, T&)` for every object. `f` may erase any of them, and must not add.

@@ -90,5 +90,20 @@ TEST(ConnectControlConfig, AnUnknownKeyIsAnError) {
   EXPECT_NE(bench.document.errors().find("bannedClients"), std::string::npos) << bench.document.errors();
 }
 
+TEST_F(ConnectControlTest, BannedTopicFiltersAreRefusedOneByOne) {
+  load("bannedTopics: [secret/#], bannedTopicRe: ^temp");
+  const mqtt::Subscribe packet{
+      .packet_id = 1,
+      .requests = {{.filter = "open"}, {.filter = "secret/#"}, {.filter = "temp/+"}, {.filter = "secret/x"}}};
+  bench_.begin(mqtt::PacketType::Subscribe);
+  bench_.context.subscribe = &packet;
+  EXPECT_EQ(bench_.pipeline->run(bench_.context), pipeline::RunState::Finished);
+  EXPECT_EQ(bench_.context.action(), Action::None);
+  EXPECT_FALSE(bench_.context.filter_refused(0));
+  EXPECT_TRUE(bench_.context.filter_refused(1));
+  EXPECT_TRUE(bench_.context.filter_refused(2));
+  EXPECT_FALSE(bench_.context.filter_refused(3)) << "texts are compared, not what they match";
+}
+
 }  // namespace
 }  // namespace mqttproxy::filters

@@ -88,5 +88,18 @@ TEST(Context, RefusalWinsOverADrop) {
   EXPECT_EQ(context.reason(), "refused");
 }
 
+TEST(Context, RefusedFiltersAreThoseOfThisPacket) {
+  Context context;
+  context.begin(PacketType::Subscribe, kClient);
+  for (const std::size_t index : {5U, 1U, 5U}) context.refuse_filter(index);
+  EXPECT_TRUE(context.filter_refused(1));
+  EXPECT_TRUE(context.filter_refused(5));
+  EXPECT_FALSE(context.filter_refused(0));
+  EXPECT_FALSE(context.filter_refused(2));
+  EXPECT_EQ(context.action(), Action::None);
+  context.begin(PacketType::Subscribe, kClient);
+  EXPECT_FALSE(context.filter_refused(1));
+}
+
 }  // namespace
 }  // namespace mqttproxy::pipeline

@@ -259,6 +259,23 @@ TEST_F(CoreTest, ADroppedMessageIsAcknowledgedInItsTurn) {
   EXPECT_EQ(settle(0), id_bytes(PacketType::Puback, 1) + id_bytes(PacketType::Puback, 2));
 }
 
+TEST_F(CoreTest, PubackSettlesWhatIsInFlightAndAnUnknownOneDoesNoHarm) {
+  connect();
+  EXPECT_EQ(feed(id_bytes(PacketType::Puback, 5)), "");
+  const OutboxLimits limits;
+  OutboxCounters outbox_counters;
+  host.session.outbox = std::make_unique<Outbox>(limits, outbox_counters);
+  const auto payload = std::make_shared<const std::string>("p");
+  host.session.outbox->offer(DeliveryPtr(new Delivery(payload, "t", *payload, Qos::AtLeastOnce)), Qos::AtLeastOnce,
+                             true);
+  ASSERT_TRUE(host.session.outbox->take());
+  EXPECT_EQ(feed(id_bytes(PacketType::Puback, 5)), "");
+  EXPECT_EQ(host.session.outbox->inflight(), 1U);
+  EXPECT_EQ(feed(id_bytes(PacketType::Puback, 1)), "");
+  EXPECT_EQ(host.session.outbox->inflight(), 0U);
+  EXPECT_EQ(core.state(), Core::State::Connected);
+}
+
 TEST_F(CoreTest, MQTT_3_12_4_1_PingreqGetsPingresp) {
   connect();
   EXPECT_EQ(feed(empty_bytes(PacketType::Pingreq)), "\xD0\x00"s);

@@ -1,6 +1,10 @@
 #include "mqttproxy/session/session.hpp"
 
 #include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -14,14 +18,30 @@ constexpr Handle kFirst{1, 0};
 constexpr Handle kSecond{2, 0};
 constexpr Time kNow{hours(100)};
 
+struct Counted {
+  OutboxCounters counters;
+};
+struct TestRegistry : Counted, Registry {
+  explicit TestRegistry(const RegistryLimits& limits = {}) : Registry(limits, counters) {}
+
+  /// Slots of the sessions that a message to `topic` is for, with the granted QoS.
+  std::size_t deliver_to(std::string_view topic, mqtt::Qos qos = mqtt::Qos::AtLeastOnce) {
+    due.clear();
+    const auto payload = std::make_shared<const std::string>("payload");
+    return deliver(DeliveryPtr(new Delivery(payload, topic, *payload, qos)), topic,
+                   [this](Handle connection) { due.push_back(connection); });
+  }
+  std::vector<Handle> due;
+};
+
 TEST(Registry, MQTT_3_2_2_3_ANewSessionIsNotPresent) {
-  Registry registry;
+  TestRegistry registry;
   EXPECT_FALSE(registry.attach("a", false, kFirst).session_present);
   EXPECT_FALSE(registry.attach("b", true, kSecond).session_present);
 }
 
 TEST(Registry, MQTT_3_1_2_4_APersistentSessionIsResumed) {
-  Registry registry;
+  TestRegistry registry;
   const auto first = registry.attach("a", false, kFirst);
   registry.find(first.session)->unreleased.see(7);
   registry.detach(first.session, kFirst, kNow + hours(1));
@@ -32,7 +52,7 @@ TEST(Registry, MQTT_3_1_2_4_APersistentSessionIsResumed) {
 }
 
 TEST(Registry, MQTT_3_1_2_6_ACleanStartDiscardsThePreviousSession) {
-  Registry registry;
+  TestRegistry registry;
   const auto first = registry.attach("a", false, kFirst);
   registry.detach(first.session, kFirst, kNow + hours(1));
   EXPECT_FALSE(registry.attach("a", true, kSecond).session_present);
@@ -41,14 +61,14 @@ TEST(Registry, MQTT_3_1_2_6_ACleanStartDiscardsThePreviousSession) {
 }
 
 TEST(Registry, MQTT_3_1_2_6_ACleanSessionIsNotReusedByALaterOne) {
-  Registry registry;
+  TestRegistry registry;
   const auto first = registry.attach("a", true, kFirst);
   EXPECT_FALSE(registry.attach("a", false, kSecond).session_present);
   EXPECT_EQ(registry.find(first.session), nullptr);
 }
 
 TEST(Registry, MQTT_3_1_4_2_ALaterConnectionDisplacesTheEarlierOneAndSurvivesItsEnd) {
-  Registry registry;
+  TestRegistry registry;
   const auto first = registry.attach("a", false, kFirst);
   const auto second = registry.attach("a", false, kSecond);
   EXPECT_EQ(second.displaced, kFirst);
@@ -59,7 +79,7 @@ TEST(Registry, MQTT_3_1_4_2_ALaterConnectionDisplacesTheEarlierOneAndSurvivesIts
 }
 
 TEST(Registry, MQTT_3_1_2_6_ACleanSessionEndsWithItsConnection) {
-  Registry registry;
+  TestRegistry registry;
   const auto attached = registry.attach("a", true, kFirst);
   registry.detach(attached.session, kFirst, kNow + hours(1));
   EXPECT_EQ(registry.size(), 0U);
@@ -67,7 +87,7 @@ TEST(Registry, MQTT_3_1_2_6_ACleanSessionEndsWithItsConnection) {
 }
 
 TEST(Registry, OfflineSessionsExpireAndOnlineOnesDoNot) {
-  Registry registry;
+  TestRegistry registry;
   const auto offline = registry.attach("offline", false, kFirst);
   registry.attach("online", false, kSecond);
   registry.detach(offline.session, kFirst, kNow + hours(1));
@@ -99,6 +119,115 @@ TEST(UnreleasedIds, KeepsIdsApart) {
   EXPECT_TRUE(ids.storing(65535));
   EXPECT_FALSE(ids.storing(4));
   EXPECT_EQ(ids.size(), 4U);
+}
+
+TEST(Registry, MQTT_3_9_3_2_QoS2IsGrantedAs1) {
+  TestRegistry registry;
+  const Handle session = registry.attach("a", true, kFirst).session;
+  EXPECT_EQ(registry.subscribe(session, "zero", mqtt::Qos::AtMostOnce), 0);
+  EXPECT_EQ(registry.subscribe(session, "one", mqtt::Qos::AtLeastOnce), 1);
+  EXPECT_EQ(registry.subscribe(session, "two", mqtt::Qos::ExactlyOnce), 1);
+}
+
+TEST(Registry, FiltersBeyondTheLimitOfASessionAreRefusedAndKnownOnesReplaced_MQTT_3_8_4_3) {
+  TestRegistry registry({{}, 2});
+  const Handle session = registry.attach("a", true, kFirst).session;
+  EXPECT_EQ(registry.subscribe(session, "x", mqtt::Qos::AtMostOnce), 0);
+  EXPECT_EQ(registry.subscribe(session, "y", mqtt::Qos::AtMostOnce), 0);
+  EXPECT_EQ(registry.subscribe(session, "z", mqtt::Qos::AtMostOnce), 0x80);
+  EXPECT_EQ(registry.subscribe(session, "y", mqtt::Qos::AtLeastOnce), 1);
+  EXPECT_EQ(
+      registry.subscriptions().list(session.slot, registry.find(session)->filters),
+      (std::vector<std::pair<std::string, mqtt::Qos>>{{"x", mqtt::Qos::AtMostOnce}, {"y", mqtt::Qos::AtLeastOnce}}));
+  const Handle other = registry.attach("b", true, kSecond).session;
+  EXPECT_EQ(registry.subscribe(other, "z", mqtt::Qos::AtMostOnce), 0) << "another session has a limit of its own";
+  EXPECT_EQ(registry.subscribe(session, "z", mqtt::Qos::AtMostOnce), 0x80) << "also when the tree knows the filter";
+  registry.unsubscribe(session, "x");
+  EXPECT_EQ(registry.subscribe(session, "z", mqtt::Qos::AtMostOnce), 0);
+}
+
+TEST(Registry, OverlappingFiltersGiveOneCopyAtTheHighestQoS_MQTT_3_3_5_1) {
+  TestRegistry registry;
+  const Handle session = registry.attach("a", true, kFirst).session;
+  for (const char* filter : {"t/#", "t/+", "+/x"})
+    EXPECT_LE(registry.subscribe(session, filter, mqtt::Qos::AtMostOnce), 1);
+  EXPECT_LE(registry.subscribe(session, "t/x", mqtt::Qos::AtLeastOnce), 1);
+  EXPECT_EQ(registry.deliver_to("t/x"), 1U);
+  const auto next = registry.find(session)->outbox->take();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->qos, mqtt::Qos::AtLeastOnce);
+  EXPECT_FALSE(registry.find(session)->outbox->take());
+}
+
+TEST(Registry, AConnectionIsNamedOnceUntilItIsFlushed) {
+  TestRegistry registry;
+  const Handle session = registry.attach("a", true, kFirst).session;
+  EXPECT_LE(registry.subscribe(session, "t", mqtt::Qos::AtLeastOnce), 1);
+  EXPECT_EQ(registry.deliver_to("t"), 1U);
+  EXPECT_EQ(registry.due, std::vector<Handle>{kFirst});
+  EXPECT_EQ(registry.deliver_to("t"), 1U);
+  EXPECT_TRUE(registry.due.empty());
+  registry.find(session)->flush_due = false;
+  EXPECT_EQ(registry.deliver_to("t"), 1U);
+  EXPECT_EQ(registry.due, std::vector<Handle>{kFirst});
+}
+
+TEST(Registry, MQTT_3_1_2_5_AnOfflineSessionKeepsQoS1AndItsSubscriptions) {
+  TestRegistry registry;
+  const Handle session = registry.attach("a", false, kFirst).session;
+  EXPECT_LE(registry.subscribe(session, "t", mqtt::Qos::AtLeastOnce), 1);
+  registry.detach(session, kFirst, kNow);
+  EXPECT_EQ(registry.deliver_to("t"), 1U);
+  EXPECT_EQ(registry.deliver_to("t", mqtt::Qos::AtMostOnce), 1U);
+  EXPECT_TRUE(registry.due.empty());
+  EXPECT_EQ(registry.find(session)->outbox->queued(), 1U);
+  registry.attach("a", false, kSecond);
+  EXPECT_EQ(registry.deliver_to("t"), 1U);
+  EXPECT_EQ(registry.due, std::vector<Handle>{kSecond});
+}
+
+TEST(Registry, MQTT_3_1_2_6_ACleanSessionTakesItsSubscriptionsAndMessagesWithIt) {
+  TestRegistry registry;
+  const Handle session = registry.attach("a", true, kFirst).session;
+  EXPECT_LE(registry.subscribe(session, "t", mqtt::Qos::AtLeastOnce), 1);
+  EXPECT_EQ(registry.deliver_to("t"), 1U);
+  registry.detach(session, kFirst, kNow);
+  EXPECT_EQ(registry.deliver_to("t"), 0U);
+  EXPECT_EQ(registry.subscriptions().tree().nodes(), 0U);
+  EXPECT_EQ(registry.counters[OutboxEvent::Queued].get(), 0U);
+  // A later session in the same slot inherits nothing.
+  const Handle later = registry.attach("b", true, kSecond).session;
+  EXPECT_EQ(later.slot, session.slot);
+  EXPECT_EQ(registry.find(later)->outbox, nullptr);
+  EXPECT_TRUE(registry.find(later)->filters.empty());
+}
+
+TEST(Registry, ExpiryAndDeletionLeaveNoSubscriptionBehind) {
+  TestRegistry registry;
+  const Handle expiring = registry.attach("a", false, kFirst).session;
+  EXPECT_LE(registry.subscribe(expiring, "t/#", mqtt::Qos::AtLeastOnce), 1);
+  registry.detach(expiring, kFirst, kNow);
+  const Handle deleted = registry.attach("b", false, kSecond).session;
+  EXPECT_LE(registry.subscribe(deleted, "t/#", mqtt::Qos::AtLeastOnce), 1);
+  registry.detach(deleted, kSecond, kNow + hours(1));
+  EXPECT_EQ(registry.deliver_to("t"), 2U);
+  EXPECT_EQ(registry.expire(kNow), 1U);
+  EXPECT_EQ(registry.deliver_to("t"), 1U);
+  registry.remove(registry.find("b"));
+  registry.remove(registry.find("b"));
+  EXPECT_EQ(registry.deliver_to("t"), 0U);
+  EXPECT_EQ(registry.size(), 0U);
+}
+
+TEST(Registry, MQTT_3_10_4_1_UnsubscribeNeedsTheSameText) {
+  TestRegistry registry;
+  const Handle session = registry.attach("a", true, kFirst).session;
+  EXPECT_LE(registry.subscribe(session, "t/+", mqtt::Qos::AtLeastOnce), 1);
+  registry.unsubscribe(session, "t/x");
+  registry.unsubscribe(session, "t/#");
+  EXPECT_EQ(registry.deliver_to("t/x"), 1U);
+  registry.unsubscribe(session, "t/+");
+  EXPECT_EQ(registry.deliver_to("t/x"), 0U);
 }
 
 }  // namespace

@@ -1,0 +1,164 @@
+#include "directory.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "worker.hpp"
+
+namespace mqttproxy::net {
+
+namespace {
+
+using downlink::SessionDetail;
+using downlink::SessionSummary;
+
+constexpr std::chrono::seconds kPatience{5};
+/// Sessions looked at before the worker does something else.
+constexpr std::uint32_t kScannedPerTurn = 1'000;
+
+/// Runs `question(Worker&)` on the worker and waits for its answer.
+template <class Answer, class Question>
+std::optional<Answer> ask(Worker& worker, Question question) {
+  const auto promise = std::make_shared<std::promise<Answer>>();
+  std::future<Answer> answer = promise->get_future();
+  worker.post([promise, question = std::move(question)](Worker& asked) { promise->set_value(question(asked)); });
+  if (answer.wait_for(kPatience) != std::future_status::ready) return std::nullopt;
+  return answer.get();
+}
+
+/// One worker's part of a listing, done bit by bit.
+struct Scan {
+  std::string proxy;
+  std::optional<std::string> text;
+  std::uint32_t next_slot = 0;
+  std::vector<SessionSummary> found;
+  std::promise<std::vector<SessionSummary>> done;
+  std::atomic<bool> abandoned{false};
+};
+
+/// The first filter that contains the text, nullopt when none does.
+std::optional<std::string> matching_filter(const session::Subscriptions& subscriptions, std::uint32_t slot,
+                                           const session::FilterSet& filters, const std::string& text) {
+  for (auto& [filter, granted] : subscriptions.list(slot, filters)) {
+    if (filter.find(text) != std::string::npos) return std::move(filter);
+  }
+  return std::nullopt;
+}
+
+void scan_some(Worker& worker, const std::shared_ptr<Scan>& scan) {
+  if (scan->abandoned.load(std::memory_order_relaxed)) return;
+  const ProxyRuntime* proxy = worker.proxy(scan->proxy);
+  const std::uint32_t end = proxy == nullptr ? 0 : proxy->registry.slots();
+  const std::uint32_t stop = std::min(end, scan->next_slot + kScannedPerTurn);
+  for (; scan->next_slot < stop; ++scan->next_slot) {
+    const session::Session* session = proxy->registry.session_in(scan->next_slot);
+    if (session == nullptr) continue;
+    std::string filter;
+    if (scan->text) {
+      auto match = matching_filter(proxy->registry.subscriptions(), scan->next_slot, session->filters, *scan->text);
+      if (!match) continue;
+      filter = std::move(*match);
+    }
+    scan->found.push_back({session->client_id, std::move(filter), session->connection.valid()});
+  }
+  if (scan->next_slot < end) {
+    worker.post([scan](Worker& again) { scan_some(again, scan); });
+  } else {
+    scan->done.set_value(std::move(scan->found));
+  }
+}
+
+SessionDetail describe(Worker& worker, ProxyRuntime& proxy, session::Handle handle, const session::Session& session) {
+  SessionDetail detail;
+  detail.client_id = session.client_id;
+  detail.clean_session = session.clean_session;
+  if (const Connection* connection = worker.find(session.connection)) {
+    detail.connected = true;
+    detail.address = connection->address();
+    if (const auto username = connection->core().username()) detail.username = std::string(*username);
+    detail.keep_alive = connection->core().keep_alive();
+    detail.connected_since = session.connected_at;
+  } else {
+    detail.expires_at = std::chrono::system_clock::now() +
+                        std::chrono::duration_cast<std::chrono::seconds>(session.expires_at - Worker::Clock::now());
+  }
+  for (auto& [filter, granted] : proxy.registry.subscriptions().list(handle.slot, session.filters)) {
+    detail.filters.push_back({std::move(filter), granted});
+  }
+  if (session.outbox) {
+    detail.inflight = session.outbox->inflight();
+    detail.queued = session.outbox->queued();
+    detail.queued_bytes = session.outbox->queued_bytes();
+  }
+  return detail;
+}
+
+}  // namespace
+
+std::optional<std::vector<SessionSummary>> Directory::list(std::string_view proxy,
+                                                           std::optional<std::string_view> text) {
+  const std::unique_lock lock(listing_, kPatience);
+  if (!lock) return std::nullopt;
+  std::vector<std::pair<std::shared_ptr<Scan>, std::future<std::vector<SessionSummary>>>> scans;
+  for (Worker* worker : workers_) {
+    auto scan = std::make_shared<Scan>();
+    scan->proxy = proxy;
+    if (text) scan->text = std::string(*text);
+    scans.emplace_back(scan, scan->done.get_future());
+    worker->post([scan = std::move(scan)](Worker& asked) { scan_some(asked, scan); });
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  std::vector<SessionSummary> sessions;
+  bool complete = true;
+  for (auto& [scan, answer] : scans) {
+    if (answer.wait_until(deadline) != std::future_status::ready) {
+      scan->abandoned.store(true, std::memory_order_relaxed);
+      complete = false;
+      continue;
+    }
+    std::ranges::move(answer.get(), std::back_inserter(sessions));
+  }
+  if (!complete) return std::nullopt;
+  std::ranges::sort(sessions, {}, &SessionSummary::client_id);
+  return sessions;
+}
+
+std::optional<Directory::Found> Directory::find(std::string_view proxy, std::string_view client_id) {
+  Worker& home = *workers_[workers_.front()->home_of(client_id)];
+  auto found = ask<Found>(home, [proxy = std::string(proxy), client_id = std::string(client_id)](Worker& worker) {
+    ProxyRuntime* runtime = worker.proxy(proxy);
+    if (runtime == nullptr) return Found{};
+    const session::Handle handle = runtime->registry.find(client_id);
+    const session::Session* session = runtime->registry.find(handle);
+    return session == nullptr ? Found{} : Found{describe(worker, *runtime, handle, *session)};
+  });
+  if (found && found->session) found->session->node = node_;
+  return found;
+}
+
+std::optional<std::size_t> Directory::remove(std::string_view proxy, std::vector<std::string> client_ids) {
+  std::vector<std::vector<std::string>> by_home(workers_.size());
+  for (std::string& client_id : client_ids) {
+    const unsigned home = workers_.front()->home_of(client_id);
+    by_home[home].push_back(std::move(client_id));
+  }
+  std::size_t removed = 0;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (by_home[i].empty()) continue;
+    const auto count =
+        ask<std::size_t>(*workers_[i], [proxy = std::string(proxy), ids = std::move(by_home[i])](Worker& worker) {
+          ProxyRuntime* runtime = worker.proxy(proxy);
+          std::size_t gone = 0;
+          for (const std::string& id : ids) gone += runtime != nullptr && worker.remove_session(*runtime, id) ? 1U : 0U;
+          return gone;
+        });
+    if (!count) return std::nullopt;
+    removed += *count;
+  }
+  return removed;
+}
+
+}  // namespace mqttproxy::net
