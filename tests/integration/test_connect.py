@@ -1,10 +1,14 @@
 """CONNECT and CONNACK, MQTT 3.1.1 section 3.1 and 3.2, against the running daemon."""
 
+import re
+
 import pytest
 
 from support import config, mqtt
 from support.daemon import Daemon
-from support.mqtt import Client, connected
+from support.kafka import Record, read_topic
+from support.mqtt import Client, Will, connected
+from support.waiting import wait_until
 
 
 def test_connack_by_the_bytes(daemon: Daemon) -> None:
@@ -45,9 +49,45 @@ def test_MQTT_3_1_3_8_empty_client_id_needs_a_clean_session(daemon: Daemon) -> N
 
 
 def test_MQTT_3_1_3_6_server_assigns_a_unique_client_id_to_each_empty_one(daemon: Daemon) -> None:
-    with connected(daemon.address(), "") as first, connected(daemon.address(), "") as second:
-        first.expect_alive()
-        second.expect_alive()
+    clients = [connected(daemon.address(), "") for _ in range(20)]
+    for client in clients:
+        client.send(mqtt.publish("generated", b"x", qos=1))
+    for client in clients:
+        client.expect(mqtt.puback(1))
+        client.end()
+    records = read_topic(daemon.embedded_kafka, "uplink")
+    keys = {record.key for record in records if record.header("mqttTopic") == ["generated"]}
+    assert len(keys) == len(clients)
+    assert all(key is not None and re.fullmatch("auto-[0-9a-z]{18}", key) for key in keys)
+
+
+def test_MQTT_3_2_0_1_connack_comes_first_whatever_follows_connect(daemon: Daemon) -> None:
+    with Client(daemon.address()) as client:
+        client.send(mqtt.connect("eager"), mqtt.PINGREQ, mqtt.publish("t", b"x", qos=1))
+        client.expect(mqtt.connack(), mqtt.PINGRESP, mqtt.puback(1))
+
+
+def test_MQTT_3_1_3_1_all_fields_of_connect_in_their_order(daemon: Daemon) -> None:
+    client = Client(daemon.address())
+    client.send(mqtt.connect("full", username="hugo", password="secret", will=Will("state/full", b"gone", qos=2)))
+    client.expect(mqtt.connack())
+    client.socket.close()
+    daemon.wait_log('client disconnected client_id="full"')
+
+    def will() -> list[Record]:
+        return [record for record in read_topic(daemon.embedded_kafka, "uplink") if record.key == "full"]
+
+    wait_until("the will is stored", will)
+    (record,) = will()
+    assert record.payload == "gone"
+    identity = {"clientID": "full", "username": "hugo", "mqttTopic": "state/full", "mqttQos": "2"}
+    assert dict(record.headers) == identity
+
+
+def test_MQTT_3_12_4_1_pingreq_is_answered(daemon: Daemon) -> None:
+    with connected(daemon.address(), "pinging") as client:
+        client.send(*[mqtt.PINGREQ] * 100)
+        client.expect(*[mqtt.PINGRESP] * 100)
 
 
 def test_client_id_longer_than_the_limit_is_answered_with_2(daemon: Daemon) -> None:
@@ -80,6 +120,7 @@ def test_takeover_race_leaves_exactly_one_connection(daemon: Daemon) -> None:
 
 
 def test_MQTT_3_2_2_2_session_present_tells_whether_a_session_was_kept(daemon: Daemon) -> None:
+    """[MQTT-3.1.2-4] [MQTT-3.2.2-1] [MQTT-3.2.2-3]"""
     address = daemon.address()
     connected(address, "keeper", clean=False, session_present=False).end()
     connected(address, "keeper", clean=False, session_present=True).end()

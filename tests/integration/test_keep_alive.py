@@ -40,3 +40,11 @@ def test_the_will_follows_a_keep_alive_time_out(daemon: Daemon) -> None:
     with connected(daemon.address(), "fading", keep_alive=1, will=Will("state", b"gone")) as client:
         client.expect_closed()
     daemon.wait_metric(before + 1, "mqttproxy_wills_total")
+
+
+def test_MQTT_3_1_2_24_a_silent_client_is_closed_before_twice_the_period(daemon: Daemon) -> None:
+    """One and a half periods are nine seconds here: three more are for a busy machine."""
+    with connected(daemon.address(), "bounded", keep_alive=6) as client:
+        said = time.monotonic()
+        client.expect_alive()
+        assert 9 <= seconds_until_closed(client, said) < 12

@@ -19,6 +19,7 @@ FIRST_PACKETS = [
     pytest.param("10ffffffff01", "remaining_length_malformed", id="remaining length of five bytes"),
     pytest.param("10ffffff7f", "packet_too_large", id="256 MiB announced"),
     pytest.param("1000", "body_length", id="empty CONNECT"),
+    pytest.param("100a00044d51545404020000", "body_length", id="MQTT-3.1.3-3 no client id at all"),
     pytest.param("100d00044d51545404020000000a6162", "body_length", id="client id beyond the packet"),
     pytest.param("100f00044d515454040200000001610000", "body_length", id="bytes behind the payload"),
     pytest.param("100d0003464f4f0402000000026162", "protocol_name", id="MQTT-3.1.2-1 protocol name FOO"),
@@ -26,7 +27,7 @@ FIRST_PACKETS = [
     pytest.param("100d00044d515454040a000000 0161", "connect_flags", id="MQTT-3.1.2-13 will QoS without will"),
     pytest.param("100d00044d515454042200000001 61", "connect_flags", id="MQTT-3.1.2-15 will retain without will"),
     pytest.param("100d00044d515454044200000001 61", "connect_flags", id="MQTT-3.1.2-22 password without user name"),
-    pytest.param("100d00044d5154540402000000 01ff", "invalid_utf8", id="MQTT-1.5.3-1 client id is not UTF-8"),
+    pytest.param("100d00044d5154540402000000 01ff", "invalid_utf8", id="MQTT-1.5.3-1 MQTT-3.1.3-4 client id is not UTF-8"),
     pytest.param("100d00044d5154540402000000 0100", "invalid_utf8", id="MQTT-1.5.3-2 client id with U+0000"),
     pytest.param("100f00044d5154540402000000 03eda080", "invalid_utf8", id="MQTT-1.5.3-1 client id with a surrogate"),
     pytest.param("101300044d515454041e000000 0161 000177 000178", "invalid_qos", id="MQTT-3.1.2-14 will QoS 3"),
@@ -37,13 +38,13 @@ FIRST_PACKETS = [
     pytest.param("100d00044d5154540480000000 0161", "body_length", id="MQTT-3.1.2-19 the same, session kept"),
     pytest.param("101000044d5154540482000000 0161 0001ff", "invalid_utf8", id="MQTT-3.1.3-11 user name not UTF-8"),
     pytest.param("101000044d51545404c2000000 0161 000175", "body_length", id="MQTT-3.1.2-21 password flag, no password"),
-    pytest.param("101000044d5154540402000000 0161 000175", "body_length", id="MQTT-3.1.2-18 user name without its flag"),
+    pytest.param("101000044d5154540402000000 0161 000175", "body_length", id="MQTT-3.1.2-18 MQTT-3.1.2-20 user name or password without its flag"),
 ]
 
 # Answered with a CONNACK before the end.
 REFUSED = [
     pytest.param("100d00044d5154540502000000 0161", 1, "unacceptable_protocol_level", id="MQTT-3.1.2-2 level 5"),
-    pytest.param("100c00044d515454040000000000", 2, "client_id_rejected", id="MQTT-3.1.3-8 empty client id, session kept"),
+    pytest.param("100c00044d515454040000000000", 2, "client_id_rejected", id="MQTT-3.1.3-7 MQTT-3.1.3-8 empty client id, session kept"),
     pytest.param("100e00064d51497364700302000000 00", 2, "client_id_rejected", id="MQTT 3.1 empty client id"),
 ]
 
@@ -67,9 +68,9 @@ LATER_PACKETS = [
     pytest.param("30020000", "topic_name", id="MQTT-4.7.3-1 empty topic"),
     pytest.param("3003000123", "topic_name", id="MQTT-3.3.2-2 topic #"),
     pytest.param("3005 0003612f2b", "topic_name", id="MQTT-3.3.2-2 topic a/+"),
-    pytest.param("30030001ff", "invalid_utf8", id="MQTT-1.5.3-1 topic is not UTF-8"),
+    pytest.param("30030001ff", "invalid_utf8", id="MQTT-3.3.2-1 topic is not UTF-8"),
     pytest.param("3005 0003eda080", "invalid_utf8", id="MQTT-1.5.3-1 topic with a surrogate"),
-    pytest.param("3003000100", "invalid_utf8", id="MQTT-1.5.3-2 topic with U+0000"),
+    pytest.param("3003000100", "invalid_utf8", id="MQTT-4.7.3-2 topic with U+0000"),
     pytest.param("3003000561", "body_length", id="topic beyond the packet"),
     pytest.param("3203000161", "body_length", id="QoS 1 without a packet id"),
     pytest.param("82020001", "no_filters", id="MQTT-3.8.3-3 SUBSCRIBE without filters"),

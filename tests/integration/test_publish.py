@@ -120,6 +120,30 @@ def test_binary_payloads_and_any_topic_characters_arrive(daemon: Daemon) -> None
     assert record.payload == bytes(range(1, 128)).decode()
 
 
+def test_MQTT_2_3_1_5_a_qos_0_publish_has_no_packet_id(daemon: Daemon) -> None:
+    """What looks like one is payload."""
+    with connected(daemon.address(), "no-id") as client:
+        client.send(bytes.fromhex("300a 0001 74") + b"\x00\x01hello")
+        client.expect_alive()
+        wait_until("the record is stored", lambda: payloads(stored_by(daemon, "no-id")) == ["\x00\x01hello"])
+
+
+def test_MQTT_1_5_3_3_a_byte_order_mark_is_a_character_like_others(daemon: Daemon) -> None:
+    with connected(daemon.address(), "\ufeffbom") as client:
+        client.send(mqtt.publish("\ufeffa/\ufeff", b"v", qos=1))
+        client.expect(mqtt.puback(1))
+    (record,) = stored_by(daemon, "\ufeffbom")
+    assert record.header("mqttTopic") == ["\ufeffa/\ufeff"]
+
+
+def test_MQTT_2_3_1_6_an_acknowledgement_carries_the_packet_id_whatever_its_value(daemon: Daemon) -> None:
+    ids = [1, 127, 128, 255, 256, 32767, 32768, 65535]
+    with connected(daemon.address(), "ids") as client:
+        for packet_id in ids:
+            client.send(mqtt.publish("t", b"v", qos=1, packet_id=packet_id))
+            client.expect(mqtt.puback(packet_id))
+
+
 def test_the_will_is_stored_when_the_connection_is_lost(daemon: Daemon) -> None:
     """[MQTT-3.1.2-8]"""
     client = connected(daemon.address(), "mortal", will=Will("state/mortal", b"gone", qos=1, retain=True))
@@ -130,6 +154,7 @@ def test_the_will_is_stored_when_the_connection_is_lost(daemon: Daemon) -> None:
 
 
 def test_MQTT_3_1_2_10_no_will_after_disconnect(daemon: Daemon) -> None:
+    """[MQTT-3.14.4-3]"""
     connected(daemon.address(), "polite", will=Will("state/polite", b"gone")).end()
     # A will published by mistake would be stored before this one.
     client = connected(daemon.address(), "impolite", will=Will("state/impolite", b"gone"))
