@@ -3,6 +3,10 @@
 #include <chrono>
 #include <csignal>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -45,6 +49,17 @@ void start_logging(const config::LogConfig& config) {
                      config.format == "json" ? util::LogFormat::Json : util::LogFormat::Text);
 }
 
+/// No client can subscribe yet, so there is no session to see from outside.
+class NoSessions final : public downlink::SessionDirectory {
+ public:
+  std::optional<std::vector<downlink::SessionSummary>> list(std::string_view,
+                                                            std::optional<std::string_view>) override {
+    return std::vector<downlink::SessionSummary>();
+  }
+  std::optional<Found> find(std::string_view, std::string_view) override { return Found{}; }
+  std::optional<std::size_t> remove(std::string_view, std::vector<std::string>) override { return 0; }
+};
+
 class Daemon {
  public:
   explicit Daemon(const config::Config& config)
@@ -52,7 +67,8 @@ class Daemon {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         server_(config, raise_descriptor_limit(), metrics_),
         producers_(server_.lanes(), metrics_),
-        api_(config.node.api, metrics_, [this] { return reasons_not_ready(); }) {}
+        api_(
+            config.node.api, metrics_, [this] { return reasons_not_ready(); }, backends()) {}
 
   void start() {
     started_ = std::chrono::system_clock::now();
@@ -103,6 +119,13 @@ class Daemon {
     });
   }
 
+  [[nodiscard]] http::Backends backends() {
+    std::vector<std::string> proxies;
+    for (const config::ProxyConfig& proxy : config_.proxies) proxies.push_back(proxy.name);
+    const config::LimitsConfig& limits = config_.node.limits;
+    return {*bus_, sessions_, std::move(proxies), limits.max_topic_bytes, limits.max_topic_levels};
+  }
+
   [[nodiscard]] std::vector<std::string> reasons_not_ready() const {
     std::vector<std::string> reasons = producers_.reasons_not_ready();
     if (draining_.load()) reasons.emplace_back("draining");
@@ -127,7 +150,9 @@ class Daemon {
   net::Server server_;
   ProducerPool producers_;  // gone before the server whose workers they report to
   util::TaskPool hashing_{"passwords", kHashingThreads, kMaxWaitingPasswords};  // gone before the workers it posts to
-  http::ApiServer api_;                                                         // gone before the producers it asks
+  std::unique_ptr<downlink::Bus> bus_ = downlink::make_local_bus({});
+  NoSessions sessions_;
+  http::ApiServer api_;  // gone before the producers it asks
   metrics::Registry::Handle info_;
   std::chrono::system_clock::time_point started_;
   std::atomic<bool> draining_{false};
