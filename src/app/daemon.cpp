@@ -3,6 +3,10 @@
 #include <chrono>
 #include <csignal>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -50,8 +54,10 @@ class Daemon {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         server_(config, raise_descriptor_limit(), metrics_),
         producers_(server_.lanes(), metrics_),
+        bus_(downlink::make_local_bus(server_.ports())),
         hashing_("passwords", kHashingThreads, config.node.limits.max_waiting_passwords),
-        api_(config.node.api, metrics_, [this] { return reasons_not_ready(); }) {}
+        api_(
+            config.node.api, metrics_, [this] { return reasons_not_ready(); }, backends()) {}
 
   void start() {
     started_ = std::chrono::system_clock::now();
@@ -79,8 +85,8 @@ class Daemon {
     spdlog::info("draining timeout_ms={}", timeout.count());
     server_.stop_reading();
     const std::size_t given_up = producers_.drain(timeout);
+    api_.stop();  // before the workers it asks
     server_.close_all();
-    api_.stop();
     if (given_up != 0) {
       spdlog::error("stopped records_given_up={}: not acknowledged to their devices, which will send them again",
                     given_up);
@@ -101,6 +107,13 @@ class Daemon {
       spdlog::info("signal received number={}", signal);
       io_.stop();
     });
+  }
+
+  [[nodiscard]] http::Backends backends() {
+    std::vector<std::string> proxies;
+    for (const config::ProxyConfig& proxy : config_.proxies) proxies.push_back(proxy.name);
+    const config::LimitsConfig& limits = config_.node.limits;
+    return {*bus_, server_.sessions(), std::move(proxies), limits.max_topic_bytes, limits.max_topic_levels};
   }
 
   [[nodiscard]] std::vector<std::string> reasons_not_ready() const {
@@ -126,8 +139,9 @@ class Daemon {
   metrics::Registry metrics_;
   net::Server server_;
   ProducerPool producers_;  // gone before the server whose workers they report to
+  std::unique_ptr<downlink::Bus> bus_;
   util::TaskPool hashing_;  // gone before the workers it posts to
-  http::ApiServer api_;     // gone before the producers it asks
+  http::ApiServer api_;     // gone before everything it asks
   metrics::Registry::Handle info_;
   std::chrono::system_clock::time_point started_;
   std::atomic<bool> draining_{false};

@@ -1,68 +1,237 @@
 #include "mqttproxy/http/api_server.hpp"
 
+#include <array>
+#include <atomic>
 #include <chrono>
-#include <filesystem>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
 #include <stdexcept>
-#include <string_view>
 #include <thread>
+#include <utility>
 
 #include <httplib.h>
-#include <netinet/in.h>
-#include <nlohmann/json.hpp>
-#include <openssl/crypto.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "mqttproxy/util/log.hpp"
 
+#include "api.hpp"
+#include "connection.hpp"
+#include "counters.hpp"
+#include "open_connections.hpp"
 #include "task_queue.hpp"
 
 namespace mqttproxy::http {
 
 namespace {
 
-constexpr std::size_t kMaxConnections = 1'024;  // each holds a thread while it is open
-constexpr std::size_t kMaxBodyBytes = 8U << 20U;
-constexpr std::size_t kRequestsPerConnection = 1'000'000;
-constexpr std::chrono::seconds kIdle{60};
-constexpr std::chrono::seconds kReadTimeout{5};
+using std::chrono::milliseconds;
+
 constexpr int kBacklog = 1'024;
+constexpr std::size_t kRefusingThreads = 8;  // beside one per connection, for those beyond the limit
+constexpr milliseconds kThreadIdle{10'000};
+constexpr milliseconds kStopPatience{2'000};
+constexpr milliseconds kRebindPause{1'000};
+constexpr milliseconds kRefusedLinger{250};
 
-/// "Bearer TOKEN", compared in constant time.
-bool authorised(const httplib::Request& request, std::string_view token) {
-  if (token.empty()) return true;
-  static constexpr std::string_view kScheme = "Bearer ";
-  const std::string given = request.get_header_value("Authorization");
-  if (given.size() != kScheme.size() + token.size() || !given.starts_with(kScheme)) return false;
-  return CRYPTO_memcmp(given.data() + kScheme.size(), token.data(), token.size()) == 0;
+std::string_view reason_phrase(int status) noexcept {
+  static constexpr std::array<std::pair<int, std::string_view>, 9> kPhrases = {{
+      {400, "Bad Request"},
+      {408, "Request Timeout"},
+      {413, "Content Too Large"},
+      {414, "URI Too Long"},
+      {415, "Unsupported Media Type"},
+      {417, "Expectation Failed"},
+      {431, "Request Header Fields Too Large"},
+      {501, "Not Implemented"},
+      {503, "Service Unavailable"},
+  }};
+  for (const auto& [code, phrase] : kPhrases) {
+    if (code == status) return phrase;
+  }
+  return "Error";
 }
 
-void json(httplib::Response& response, int status, const nlohmann::json& body) {
-  response.status = status;
-  response.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "application/json");
+/// A whole response to what the library never sees.
+std::string refusal_response(const Refusal& refusal) {
+  const Answer answer = error_answer(refusal.status, refusal.message);
+  return "HTTP/1.1 " + std::to_string(refusal.status) + " " + std::string(reason_phrase(refusal.status)) +
+         "\r\nConnection: close\r\nContent-Type: " + std::string(answer.content_type) +
+         "\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body;
 }
+
+Request request_of(const RequestHead& head) {
+  return {head.method, head.target, head.authorization, head.has_origin};
+}
+
+/// The library's view of a connection: a request line to read, and a place for the response, which leaves in one piece.
+class Exchange final : public httplib::Stream {
+ public:
+  explicit Exchange(const RequestHead& head) : input_(head.method + " " + head.target + " HTTP/1.1\r\n\r\n") {}
+
+  [[nodiscard]] const std::string& response() const noexcept { return response_; }
+
+  [[nodiscard]] bool is_readable() const override { return true; }
+  [[nodiscard]] bool is_writable() const override { return true; }
+  ssize_t read(char* to, std::size_t size) override {
+    const std::size_t n = input_.copy(to, size, position_);
+    position_ += n;
+    return static_cast<ssize_t>(n);
+  }
+  ssize_t write(const char* from, std::size_t size) override {
+    response_.append(from, size);
+    return static_cast<ssize_t>(size);
+  }
+  void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  [[nodiscard]] socket_t socket() const override { return INVALID_SOCKET; }
+
+ private:
+  const std::string input_;
+  std::size_t position_ = 0;
+  std::string response_;
+};
+
+/// The library listens, accepts, calls handlers and writes responses. Requests are read and checked by Connection
+/// before the library sees them: left to itself it runs the body of a refused request as the next request, takes
+/// chunked bodies and header fields without limit, and answers one of several pipelined requests.
+class Server final : public httplib::Server {
+ public:
+  Server(const config::ApiConfig& config, const Api& api, Counters& counters)
+      : config_(config), api_(api), counters_(counters) {
+    limits_.idle = config.idle_timeout;
+    new_task_queue = [this] { return new TaskQueue(config_.max_connections + kRefusingThreads, kThreadIdle); };
+    set_keep_alive_timeout(std::chrono::duration_cast<std::chrono::seconds>(config.idle_timeout).count());
+    set_keep_alive_max_count(std::numeric_limits<int>::max());
+    set_tcp_nodelay(true);
+    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+      handle(request, response);
+      return HandlerResponse::Handled;
+    });
+    set_exception_handler([](const httplib::Request& request, httplib::Response& response, std::exception_ptr error) {
+      std::string what = "unknown";
+      try {
+        std::rethrow_exception(std::move(error));
+      } catch (const std::exception& exception) {
+        what = exception.what();
+      } catch (...) {
+      }
+      spdlog::error("api request failed method={} error=\"{}\"", request.method, what);
+      response.status = 500;
+      response.set_content(error_answer(500, "internal error").body, "application/json");
+    });
+  }
+
+  [[nodiscard]] OpenConnections& connections() noexcept { return connections_; }
+
+ private:
+  bool process_and_close_socket(socket_t fd) override {
+    if (connections_.add(fd) > config_.max_connections) {
+      refuse(fd);
+    } else {
+      Connection connection(fd, limits_);
+      while (serve(connection)) {
+      }
+    }
+    connections_.remove(fd);
+    ::close(fd);
+    return true;
+  }
+
+  void refuse(socket_t fd) {
+    counters_.connection_refused();
+    ConnectionLimits limits;
+    limits.linger = kRefusedLinger;
+    Connection connection(fd, limits);
+    if (connection.send(refusal_response({503, "too many connections (api.maxConnections)"}))) connection.finish();
+  }
+
+  /// One request and its answer. False: the connection ends.
+  bool serve(Connection& connection) {
+    auto read = connection.read([this](const RequestHead& head) { return api_.max_body_bytes(request_of(head)); });
+    if (const auto* refusal = std::get_if<Refusal>(&read)) {
+      counters_.request(Route::Unknown, refusal->status);
+      if (connection.send(refusal_response(*refusal))) connection.finish();
+      return false;
+    }
+    auto* const incoming = std::get_if<Connection::Incoming>(&read);
+    if (incoming == nullptr) return false;
+
+    const Counters::Presence in_flight = counters_.in_flight();
+    const bool last = !incoming->head.keep_alive || incoming->body_left_unread || connections_.closing();
+    Exchange exchange(incoming->head);
+    bool closed = false;
+    (void)process_request(exchange, last, closed, [incoming](httplib::Request& request) {
+      request.body = std::move(incoming->body);
+      if (!incoming->head.authorization.empty()) request.set_header("Authorization", incoming->head.authorization);
+      if (incoming->head.has_origin) request.set_header("Origin", "given");
+    });
+    if (!connection.send(exchange.response())) return false;
+    if (last) connection.finish();
+    return !last;
+  }
+
+  void handle(const httplib::Request& request, httplib::Response& response) const {
+    const std::string authorization = request.get_header_value("Authorization");
+    Answer answer = api_.answer({request.method, request.target, authorization, request.has_header("Origin")},
+                                request.params, request.body);
+    response.status = answer.status;
+    for (const auto& [name, value] : answer.headers) response.set_header(std::string(name), value);
+    if (!answer.body.empty()) {
+      response.set_header("Content-Type", std::string(answer.content_type));
+      response.body = std::move(answer.body);
+    }
+  }
+
+  const config::ApiConfig& config_;
+  const Api& api_;
+  Counters& counters_;
+  ConnectionLimits limits_;
+  OpenConnections connections_;
+};
 
 }  // namespace
 
 class ApiServer::Impl {
  public:
-  Impl(const config::ApiConfig& config, const metrics::Registry& metrics, Readiness readiness)
-      : config_(config), metrics_(metrics), readiness_(std::move(readiness)) {
-    server_.new_task_queue = [] { return new TaskQueue(kMaxConnections); };
-    server_.set_keep_alive_max_count(kRequestsPerConnection);
-    server_.set_keep_alive_timeout(kIdle.count());
-    server_.set_read_timeout(kReadTimeout);
-    server_.set_write_timeout(kReadTimeout);
-    server_.set_payload_max_length(kMaxBodyBytes);
-    server_.set_tcp_nodelay(true);
-    for (const std::string prefix : {"", "/apis/v1", "/apis/v2"}) route(prefix);
-    server_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
-      if (response.body.empty()) {
-        json(response, response.status, {{"code", response.status}, {"message", "no such resource or method"}});
-      }
-    });
+  Impl(const config::ApiConfig& config, metrics::Registry& metrics, Readiness readiness, Backends backends)
+      : config_(config),
+        api_(config, metrics, std::move(readiness), std::move(backends), counters_),
+        server_(config, api_, counters_),
+        collector_(
+            metrics.add([this](metrics::Scrape& scrape) { counters_.collect(scrape, server_.connections().size()); })) {
   }
 
   void start() {
+    port_ = config_.address.port;
+    if (!bind()) {
+      throw std::runtime_error("listen on " + config_.address.host + ":" + std::to_string(config_.address.port) +
+                               " (api.address): the address cannot be bound");
+    }
+    spdlog::info("api listening address={}:{}", config_.address.host, port_);
+    thread_ = std::thread([this] { run(); });
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    {
+      const std::scoped_lock lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    // The library's stop() has no effect before it listens.
+    while (!server_.is_running() && !ended_) std::this_thread::yield();
+    server_.stop();
+    server_.connections().close_all(kStopPatience);
+    thread_.join();
+  }
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+
+ private:
+  /// To port_; where that is 0, to one of the system's choice, which port_ then is.
+  bool bind() {
     // The library's default is SO_REUSEPORT, by which a second daemon would share the port without an error.
     socket_t listening = -1;
     server_.set_socket_options([&listening](socket_t socket) {
@@ -70,72 +239,52 @@ class ApiServer::Impl {
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
       listening = socket;
     });
-    const int wanted = config_.address.port;
-    const int bound = wanted == 0 ? server_.bind_to_any_port(config_.address.host.c_str())
-                                  : (server_.bind_to_port(config_.address.host.c_str(), wanted) ? wanted : -1);
-    if (bound < 0) {
-      throw std::runtime_error("listen on " + config_.address.host + ":" + std::to_string(wanted) +
-                               " (api.address): the address cannot be bound");
-    }
+    const int bound = port_ == 0 ? server_.bind_to_any_port(config_.address.host)
+                      : server_.bind_to_port(config_.address.host, port_) ? port_
+                                                                          : -1;
     server_.set_socket_options([](socket_t) {});
+    if (bound < 0) return false;
     ::listen(listening, kBacklog);  // again: the library's backlog is five, compiled in
     port_ = static_cast<std::uint16_t>(bound);
-    spdlog::info("api listening address={}:{}", config_.address.host, bound);
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    return true;
   }
 
-  void stop() {
-    if (!thread_.joinable()) return;
-    while (!server_.is_running()) std::this_thread::yield();  // stop() before listen_after_bind() would be lost
-    server_.stop();
-    end_connections();
-    thread_.join();
-  }
-
-  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-
- private:
-  /// The library waits for idle keep-alive connections to time out and has no handle to them: end them by their port.
-  void end_connections() const {
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-      const int fd = std::stoi(entry.path().filename());
-      sockaddr_in6 local{};
-      socklen_t size = sizeof local;
-      // The port is at the same place in IPv4 and IPv6 addresses.
-      if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0 &&
-          (local.sin6_family == AF_INET || local.sin6_family == AF_INET6) && ntohs(local.sin6_port) == port_) {
-        ::shutdown(fd, SHUT_RDWR);
+  void run() {
+    // The library stops listening for good at the first error of accept() but one.
+    while (!stopped() && !server_.listen_after_bind()) {
+      spdlog::error("api no longer listening port={}: trying again", port_);
+      while (!wait_stopping(kRebindPause) && !bind()) {
       }
     }
+    ended_ = true;
   }
 
-  void route(const std::string& prefix) {
-    server_.Get(prefix + "/healthz", [](const httplib::Request&, httplib::Response& response) {
-      json(response, 200, {{"alive", true}});
-    });
-    server_.Get(prefix + "/readyz", [this](const httplib::Request&, httplib::Response& response) {
-      const std::vector<std::string> reasons = readiness_();
-      json(response, reasons.empty() ? 200 : 503, {{"ready", reasons.empty()}, {"reasons", reasons}});
-    });
-    server_.Get(prefix + "/metrics", [this](const httplib::Request& request, httplib::Response& response) {
-      if (!authorised(request, config_.token)) {
-        response.set_header("WWW-Authenticate", "Bearer");
-        return json(response, 401, {{"code", 401}, {"message", "a bearer token is needed"}});
-      }
-      response.set_content(metrics_.serialize(), "text/plain; version=0.0.4; charset=utf-8");
-    });
+  bool stopped() {
+    const std::scoped_lock lock(mutex_);
+    return stopping_;
+  }
+
+  bool wait_stopping(milliseconds pause) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, pause, [this] { return stopping_; });
   }
 
   const config::ApiConfig& config_;
-  const metrics::Registry& metrics_;
-  Readiness readiness_;
-  httplib::Server server_;
+  Counters counters_;
+  const Api api_;
+  Server server_;
+  metrics::Registry::Handle collector_;
   std::uint16_t port_ = 0;
   std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  std::atomic<bool> ended_{false};
 };
 
-ApiServer::ApiServer(const config::ApiConfig& config, const metrics::Registry& metrics, Readiness readiness)
-    : impl_(std::make_unique<Impl>(config, metrics, std::move(readiness))) {}
+ApiServer::ApiServer(const config::ApiConfig& config, metrics::Registry& metrics, Readiness readiness,
+                     Backends backends)
+    : impl_(std::make_unique<Impl>(config, metrics, std::move(readiness), std::move(backends))) {}
 ApiServer::~ApiServer() {
   stop();
 }

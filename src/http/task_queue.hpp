@@ -2,35 +2,45 @@
 // is open, so its fixed pool of eight would serve eight clients and starve the rest.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 #include <httplib.h>
 
 namespace mqttproxy::http {
 
-/// Threads are made when nobody is idle and kept for reuse. Beyond `max_threads` jobs wait in line.
+/// A job without an idle thread gets a new one. At `max_threads` a few jobs wait in line, then enqueue() blocks. A
+/// thread without a job for `idle` ends.
 class TaskQueue final : public httplib::TaskQueue {
  public:
-  explicit TaskQueue(std::size_t max_threads) : max_threads_(max_threads) {}
+  TaskQueue(std::size_t max_threads, std::chrono::milliseconds idle) : max_threads_(max_threads), idle_(idle) {}
 
   void enqueue(std::function<void()> job) override;
+  /// Runs what waits and ends every thread.
   void shutdown() override;
 
  private:
-  void work();
+  using Threads = std::list<std::thread>;
+  void add_thread();
+  void work(Threads::iterator self);
+  [[nodiscard]] bool next(std::unique_lock<std::mutex>& lock, std::function<void()>& job);
+  static void join(Threads ended);
 
   const std::size_t max_threads_;
+  const std::chrono::milliseconds idle_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable work_;  // there is a job, or an end
+  std::condition_variable room_;  // the line got shorter
   std::deque<std::function<void()>> jobs_;
-  std::vector<std::thread> threads_;
-  std::size_t idle_ = 0;
+  Threads threads_;
+  Threads ended_;  // to be joined; at most one
+  std::size_t idle_threads_ = 0;
   bool stopping_ = false;
 };
 

@@ -1,0 +1,142 @@
+#include "api.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+#include <openssl/crypto.h>
+
+#include "letters.hpp"
+#include "publish_body.hpp"
+#include "sessions.hpp"
+
+namespace mqttproxy::http {
+
+namespace {
+
+/// The method of a route, with what goes without saying beside it. Also the value of Allow.
+std::string_view allowed(Route route) noexcept {
+  switch (route) {
+    case Route::Publish:
+      return "POST";
+    case Route::Sessions:
+      return "DELETE";
+    default:
+      return "GET, HEAD";
+  }
+}
+
+bool is_allowed(std::string_view method, Route route) noexcept {
+  return method == allowed(route) || (allowed(route) == "GET, HEAD" && (method == "GET" || method == "HEAD"));
+}
+
+}  // namespace
+
+Answer error_answer(int status, std::string_view message) {
+  const nlohmann::ordered_json body{{"code", status}, {"message", message}};
+  return {status, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+Api::Api(const config::ApiConfig& config, const metrics::Registry& metrics, Readiness readiness, Backends backends,
+         Counters& counters)
+    : config_(config),
+      metrics_(metrics),
+      readiness_(std::move(readiness)),
+      backends_(std::move(backends)),
+      counters_(counters) {}
+
+std::size_t Api::max_body_bytes(const Request& request) const {
+  const Target target = parse_target(request.target);
+  const bool takes_body = target.route == Route::Publish || target.route == Route::Sessions;
+  return takes_body && !refuse(request, target) ? config_.max_body_bytes : 0;
+}
+
+Answer Api::answer(const Request& request, const Params& params, std::string_view body) const {
+  const Target target = parse_target(request.target);
+  auto refusal = refuse(request, target);
+  Answer answer = refusal ? std::move(*refusal) : dispatch(request, target, params, body);
+  counters_.request(target.route, answer.status);
+  return answer;
+}
+
+std::optional<Answer> Api::refuse(const Request& request, const Target& target) const {
+  if (target.route != Route::Healthz && target.route != Route::Readyz) {
+    if (!authorised(request.authorization)) {
+      Answer answer = error_answer(401, "the header \"Authorization: Bearer TOKEN\" is missing or wrong");
+      answer.headers.emplace_back("WWW-Authenticate", "Bearer");
+      return answer;
+    }
+    // A browser asks nobody before it posts a web page's text to any address, 127.0.0.1 included.
+    if (request.has_origin && config_.token.empty()) {
+      return error_answer(403, "requests of web pages (with the header Origin) are refused without api.token");
+    }
+  }
+  if (target.route == Route::Unknown) return error_answer(404, "no such resource");
+  const auto& proxies = backends_.proxies;
+  if (target.route >= Route::Publish && std::ranges::find(proxies, target.proxy) == proxies.end()) {
+    return error_answer(404, "no MQTTProxy has this name");
+  }
+  if (is_allowed(request.method, target.route)) return std::nullopt;
+  const std::string methods(allowed(target.route));
+  Answer answer = error_answer(400, "wrong method; allowed here: " + methods);
+  answer.headers.emplace_back("Allow", methods);
+  return answer;
+}
+
+/// "Bearer TOKEN", compared in constant time.
+bool Api::authorised(std::string_view authorization) const {
+  static constexpr std::string_view kScheme = "Bearer ";
+  const std::string& token = config_.token;
+  if (token.empty()) return true;
+  if (authorization.size() != kScheme.size() + token.size() ||
+      !same_letters(authorization.substr(0, kScheme.size()), kScheme)) {
+    return false;
+  }
+  return CRYPTO_memcmp(authorization.data() + kScheme.size(), token.data(), token.size()) == 0;
+}
+
+Answer Api::dispatch(const Request& request, const Target& target, const Params& params, std::string_view body) const {
+  switch (target.route) {
+    case Route::Healthz:
+      return {.body = R"({"alive":true})"};
+    case Route::Readyz:
+      return readyz();
+    case Route::Metrics:
+      return {.body = metrics_.serialize(), .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+    case Route::Publish:
+      return publish(target, body);
+    case Route::SessionQuery: {
+      const std::size_t query = request.target.find('?');
+      const bool has_query = query != std::string_view::npos && query + 1 != request.target.size();
+      return query_sessions(backends_.sessions, target.proxy, has_query ? &params : nullptr);
+    }
+    case Route::Session:
+      return describe_session(backends_.sessions, target.proxy, target.client_id);
+    case Route::Sessions:
+      return delete_sessions(backends_.sessions, target.proxy, body);
+    case Route::Unknown:
+    case Route::Count_:
+      break;
+  }
+  return error_answer(404, "no such resource");
+}
+
+Answer Api::readyz() const {
+  const std::vector<std::string> reasons = readiness_();
+  const nlohmann::ordered_json body{{"ready", reasons.empty()}, {"reasons", reasons}};
+  return {reasons.empty() ? 200 : 503, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+Answer Api::publish(const Target& target, std::string_view body) const {
+  PublishBody parsed = parse_publish_body(body, target.proxy, {backends_.max_topic_bytes, backends_.max_topic_levels});
+  if (!parsed.error.empty()) return error_answer(400, parsed.error);
+  std::vector<std::size_t> sizes;
+  sizes.reserve(parsed.messages.size());
+  for (const downlink::Message& message : parsed.messages) sizes.push_back(message.payload.size());
+  const downlink::PublishResult result = backends_.bus.publish(std::move(parsed.messages));
+  counters_.published(sizes, result.accepted);
+  if (result.reason.empty()) return {};
+  const nlohmann::ordered_json error{{"code", 503}, {"message", result.reason}, {"accepted", result.accepted}};
+  return {503, error.dump()};
+}
+
+}  // namespace mqttproxy::http
