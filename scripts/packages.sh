@@ -13,6 +13,8 @@ build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev 
 run=(mosquitto-clients kcat)
 test=(python3 python3-venv procps default-jre-headless maven)
 all=(clang clang-tidy clang-format libclang-rt-14-dev llvm)
+# Node.js may be there without being Debian's, whose packages would then be in conflict with it.
+if ! have npm; then all+=(nodejs npm); fi
 
 case ${1:-} in
   build) wanted=("${build[@]}") ;;

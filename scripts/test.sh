@@ -99,6 +99,10 @@ if $all; then
     stage "unit-$sanitizer" 900 "build-$sanitizer" ctest --preset "$sanitizer" -j "$(nproc)" --no-tests=error
     pytest "integration-$sanitizer" 1200 "build-$sanitizer,python" integration "$sanitizer"
   done
+  stage mqtt.js 300 packages bash -c \
+    'mkdir -p build/mqtt.js && cp tests/foreign/package.json build/mqtt.js/ && cd build/mqtt.js &&
+     npm install --no-package-lock --ignore-scripts --no-audit --no-fund'
+  pytest foreign 600 build,python,mqtt.js foreign release
   stage build-fuzz 900 packages scripts/build.sh fuzz
   stage fuzz 600 build-fuzz tests/fuzz/run.sh build/fuzz 45
   stage build-mutation 900 packages scripts/build.sh mutation-early-ack mqttproxy
