@@ -172,8 +172,8 @@ def test_the_will_is_stored_on_takeover(daemon: Daemon) -> None:
 
 
 def test_subscriptions_are_refused_in_this_version(daemon: Daemon) -> None:
-    """[MQTT-3.8.4-1] [MQTT-3.8.4-2] SUBACK with the packet id; [MQTT-3.8.4-5] [MQTT-3.9.3-1] [MQTT-3.9.3-2] one code per
-    filter, in order. [MQTT-3.10.4-4] [MQTT-3.10.4-5] UNSUBACK also for what was never subscribed."""
+    """[MQTT-3.8.4-1] [MQTT-3.8.4-2] SUBACK with the packet id; [MQTT-3.8.4-5] [MQTT-3.9.3-1] [MQTT-3.9.3-2] one code
+    per filter, in order. [MQTT-3.10.4-4] [MQTT-3.10.4-5] UNSUBACK also for what was never subscribed."""
     with connected(daemon.address(), "sub") as client:
         client.send(mqtt.subscribe(10, ("a", 0), ("b/#", 2)))
         client.expect(bytes.fromhex("9004000a8080"))

@@ -93,18 +93,20 @@ def test_MQTT_4_6_0_2_acks_of_records_in_topics_of_different_speed_leave_in_publ
         config.kafka_filter(slow.address, None, name="slow", mqtt={"topicKey": "kafka-topic"}),
         config.kafka_filter("embedded", "fast", name="fast"),
     ]
-    daemon = start_daemon(
-        config.render(config.node(), config.proxy(), config.pipeline("publish", *filters, flow=flow))
-    )
+    daemon = start_daemon(config.render(config.node(), config.proxy(), config.pipeline("publish", *filters, flow=flow)))
     ids = range(1, 61)
     every_tenth = [number for number in ids if number % 10 == 3]
     with connected(daemon.address(), "c") as client:
-        client.send(mqtt.publish("slow", b"warm", qos=1, packet_id=99), mqtt.publish("other", b"warm", qos=1, packet_id=98))
+        client.send(
+            mqtt.publish("slow", b"warm", qos=1, packet_id=99), mqtt.publish("other", b"warm", qos=1, packet_id=98)
+        )
         client.expect(mqtt.puback(99), mqtt.puback(98))
         slow.pause()
         client.send(
             *(
-                mqtt.publish("slow" if number in every_tenth else "other", b"%d" % number, qos=number % 3, packet_id=number)
+                mqtt.publish(
+                    "slow" if number in every_tenth else "other", b"%d" % number, qos=number % 3, packet_id=number
+                )
                 for number in ids
             )
         )
