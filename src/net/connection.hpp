@@ -64,6 +64,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::function<void(pipeline::FilterResult)> suspend() override;
 
   session::Step authorise(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
+  /// One of the proxy's maxAllowedConnection places; end() gives it back. A takeover always gets one.
+  bool take_place(std::string_view client_id);
   void attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
   session::PublishStep finish_publish(pipeline::Context& context, session::Handle publication);
   session::Step run_plain(config::RuleType type, pipeline::Context& context);

@@ -59,19 +59,17 @@ Step Connection::on_connect(const mqtt::Connect& packet, session::ConnectAnswer&
     move_to_ = home;
     return Step::Wait;
   }
-  const Step step = authorise(packet, client_id, answer);
+  Step step = authorise(packet, client_id, answer);
+  if (step == Step::Done && !take_place(client_id)) {
+    answer.return_code = ConnectReturnCode::ServerUnavailable;
+    step = Step::Close;
+  }
   if (step == Step::Done) attach(packet, client_id, answer);
   if (step == Step::Close && core_.client_id().empty()) core_.set_client_id(std::string(client_id));  // for the log
   return step;
 }
 
 Step Connection::authorise(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer) {
-  const std::uint32_t limit = proxy_.config->max_allowed_connection;
-  if (limit != 0 && worker_.shared().connected[proxy_.index].load(std::memory_order_relaxed) >= limit &&
-      !proxy_.registry.connected(client_id)) {
-    answer.return_code = ConnectReturnCode::ServerUnavailable;
-    return Step::Close;
-  }
   answer.return_code = ConnectReturnCode::Accepted;
   pipeline::Pipeline* pipeline = proxy_.pipeline(RuleType::Connect);
   if (pipeline == nullptr) return Step::Done;  // no rule: everybody is let in, and check warned of it
@@ -93,9 +91,18 @@ Step Connection::authorise(const mqtt::Connect& packet, std::string_view client_
   return Step::Close;
 }
 
+bool Connection::take_place(std::string_view client_id) {
+  // Counted first, compared then: two workers must not both take the last place.
+  auto& connected = worker_.shared().connected[proxy_.index];
+  const std::uint32_t before = connected.fetch_add(1, std::memory_order_relaxed);
+  const std::uint32_t limit = proxy_.config->max_allowed_connection;
+  if (limit == 0 || before < limit || proxy_.registry.connected(client_id)) return true;
+  connected.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
 void Connection::attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer) {
   const session::Registry::Attached attached = proxy_.registry.attach(client_id, packet.clean_session, self_);
-  worker_.shared().connected[proxy_.index].fetch_add(1, std::memory_order_relaxed);
   session_ = attached.session;
   answer.session = proxy_.registry.find(session_);
   answer.session_present = attached.session_present;

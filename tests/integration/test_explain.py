@@ -19,13 +19,19 @@ def explain(file: Path, topic: str, *arguments: str) -> str:
 
 def record_of(output: str) -> dict[str, object]:
     """The one record explain names."""
+
     def field(name: str) -> str:
         (value,) = re.findall(rf"^  {name}: +(.*)$", output, re.MULTILINE)
         return value
 
     headers = tuple(tuple(header.split("=", 1)) for header in re.findall(r"^  header: +(.*)$", output, re.MULTILINE))
     key = field("key")
-    return {"topic": field("topic"), "key": None if key == "none" else key.strip('"'), "partition": field("partition"), "headers": headers}
+    return {
+        "topic": field("topic"),
+        "key": None if key == "none" else key.strip('"'),
+        "partition": field("partition"),
+        "headers": headers,
+    }
 
 
 def as_explained(record: Record, partitions: int = 4) -> dict[str, object]:

@@ -42,6 +42,21 @@ def test_max_allowed_connection_is_counted_by_return_code(start_daemon) -> None:
     daemon.wait_metric(1, "mqttproxy_disconnects_total", reason="connect_refused")
 
 
+def test_max_allowed_connection_holds_across_workers(start_daemon) -> None:
+    pipeline = config.pipeline("publish", config.kafka_filter())
+    daemon = start_daemon(config.render(config.node(threads=4), config.proxy(maxAllowedConnection=5), pipeline))
+    for _ in range(10):
+        clients = [Client(daemon.address()) for _ in range(30)]
+        for number, client in enumerate(clients):
+            client.send(mqtt.connect(f"c{number}"))
+        answers = [client.receive(4) for client in clients]
+        assert answers.count(mqtt.connack()) == 5
+        assert answers.count(mqtt.connack(3)) == 25
+        for client in clients:
+            client.socket.close()
+        daemon.wait_metric(0, "mqttproxy_connections")
+
+
 def test_connect_time_out_is_not_put_off_by_single_bytes(start_daemon) -> None:
     daemon = start_daemon(simple(connectTimeout="1s"))
     packet = mqtt.connect("x" * 1_000)
@@ -131,7 +146,9 @@ def test_topic_limits_hold_for_wills(tight: Daemon) -> None:
     tight.wait_metric(before + 2, "mqttproxy_protocol_errors_total", kind="topic_name")
 
 
-@pytest.mark.parametrize("packet", [lambda *f: mqtt.subscribe(1, *((name, 0) for name in f)), lambda *f: mqtt.unsubscribe(1, *f)])
+@pytest.mark.parametrize(
+    "packet", [lambda *f: mqtt.subscribe(1, *((name, 0) for name in f)), lambda *f: mqtt.unsubscribe(1, *f)]
+)
 def test_filters_per_packet(tight: Daemon, packet: Callable[..., bytes]) -> None:
     before = tight.metrics().total("mqttproxy_protocol_errors_total", kind="too_many_filters")
     with connected(tight.address(), "c") as client:

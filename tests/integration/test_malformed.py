@@ -27,24 +27,39 @@ FIRST_PACKETS = [
     pytest.param("100d00044d515454040a000000 0161", "connect_flags", id="MQTT-3.1.2-13 will QoS without will"),
     pytest.param("100d00044d515454042200000001 61", "connect_flags", id="MQTT-3.1.2-15 will retain without will"),
     pytest.param("100d00044d515454044200000001 61", "connect_flags", id="MQTT-3.1.2-22 password without user name"),
-    pytest.param("100d00044d5154540402000000 01ff", "invalid_utf8", id="MQTT-1.5.3-1 MQTT-3.1.3-4 client id is not UTF-8"),
+    pytest.param(
+        "100d00044d5154540402000000 01ff", "invalid_utf8", id="MQTT-1.5.3-1 MQTT-3.1.3-4 client id is not UTF-8"
+    ),
     pytest.param("100d00044d5154540402000000 0100", "invalid_utf8", id="MQTT-1.5.3-2 client id with U+0000"),
     pytest.param("100f00044d5154540402000000 03eda080", "invalid_utf8", id="MQTT-1.5.3-1 client id with a surrogate"),
     pytest.param("101300044d515454041e000000 0161 000177 000178", "invalid_qos", id="MQTT-3.1.2-14 will QoS 3"),
     pytest.param("101300044d5154540406000000 0161 000123 000178", "topic_name", id="MQTT-4.7.1-1 will topic #"),
-    pytest.param("101300044d5154540406000000 0161 0001ff 000178", "invalid_utf8", id="MQTT-3.1.3-10 will topic not UTF-8"),
+    pytest.param(
+        "101300044d5154540406000000 0161 0001ff 000178", "invalid_utf8", id="MQTT-3.1.3-10 will topic not UTF-8"
+    ),
     pytest.param("100d00044d5154540406000000 0161", "body_length", id="MQTT-3.1.2-9 will flag without a will"),
     pytest.param("100d00044d5154540482000000 0161", "body_length", id="MQTT-3.1.2-19 user name flag without a name"),
     pytest.param("100d00044d5154540480000000 0161", "body_length", id="MQTT-3.1.2-19 the same, session kept"),
     pytest.param("101000044d5154540482000000 0161 0001ff", "invalid_utf8", id="MQTT-3.1.3-11 user name not UTF-8"),
-    pytest.param("101000044d51545404c2000000 0161 000175", "body_length", id="MQTT-3.1.2-21 password flag, no password"),
-    pytest.param("101000044d5154540402000000 0161 000175", "body_length", id="MQTT-3.1.2-18 MQTT-3.1.2-20 user name or password without its flag"),
+    pytest.param(
+        "101000044d51545404c2000000 0161 000175", "body_length", id="MQTT-3.1.2-21 password flag, no password"
+    ),
+    pytest.param(
+        "101000044d5154540402000000 0161 000175",
+        "body_length",
+        id="MQTT-3.1.2-18 MQTT-3.1.2-20 user name or password without its flag",
+    ),
 ]
 
 # Answered with a CONNACK before the end.
 REFUSED = [
     pytest.param("100d00044d5154540502000000 0161", 1, "unacceptable_protocol_level", id="MQTT-3.1.2-2 level 5"),
-    pytest.param("100c00044d515454040000000000", 2, "client_id_rejected", id="MQTT-3.1.3-7 MQTT-3.1.3-8 empty client id, session kept"),
+    pytest.param(
+        "100c00044d515454040000000000",
+        2,
+        "client_id_rejected",
+        id="MQTT-3.1.3-7 MQTT-3.1.3-8 empty client id, session kept",
+    ),
     pytest.param("100e00064d51497364700302000000 00", 2, "client_id_rejected", id="MQTT 3.1 empty client id"),
 ]
 

@@ -51,7 +51,9 @@ def test_MQTT_2_3_1_1_qos_1_and_2_do_not_mix_up_their_packet_ids(daemon: Daemon)
     with connected(daemon.address(), "q2-mixed") as client:
         client.send(mqtt.publish("t", b"two", qos=2, packet_id=7))
         client.expect(mqtt.pubrec(7))
-        client.send(mqtt.publish("t", b"one", qos=1, packet_id=7), mqtt.publish("t", b"one", qos=1, packet_id=7, dup=True))
+        client.send(
+            mqtt.publish("t", b"one", qos=1, packet_id=7), mqtt.publish("t", b"one", qos=1, packet_id=7, dup=True)
+        )
         client.expect(mqtt.puback(7), mqtt.puback(7))
         client.send(mqtt.publish("t", b"two", qos=2, packet_id=7, dup=True))
         client.expect(mqtt.pubrec(7))

@@ -16,7 +16,9 @@ def control(**keys: object) -> config.Document:
 def test_a_kafka_filter_passes_packets_that_are_no_publish(start_daemon) -> None:
     """One pipeline for everything: Subscribe, Unsubscribe and Disconnect run through it and leave no record."""
     rules = dict.fromkeys(("Connect", "Publish", "Subscribe", "Unsubscribe", "Disconnect"), "all")
-    everything = config.pipeline("all", control(bannedClients=["nobody"]), config.PUBLISHED_MAPPER, config.kafka_filter())
+    everything = config.pipeline(
+        "all", control(bannedClients=["nobody"]), config.PUBLISHED_MAPPER, config.kafka_filter()
+    )
     daemon = start_daemon(config.render(config.node(), config.proxy(rules=rules), everything))
     with connected(daemon.address(), "c") as client:
         client.send(mqtt.subscribe(10, ("a", 1)), mqtt.unsubscribe(11, "a"))
@@ -103,8 +105,16 @@ def test_a_will_nobody_maps_is_counted_as_dropped(start_daemon) -> None:
 
 def test_a_jump_decides_before_on_no_match(start_daemon) -> None:
     mapper = config.PUBLISHED_MAPPER | {"onNoMatch": "disconnect"}
-    flow = [{"filter": "topic-mapper", "jumpIf": {"MQTTTopicMapFailed": "rest"}}, {"filter": "kafka", "jumpIf": {"": "END"}}, {"filter": "rest"}]
-    filters = [mapper, config.kafka_filter(topic=None, mqtt=config.MAPPED), config.kafka_filter(topic="rest", name="rest")]
+    flow = [
+        {"filter": "topic-mapper", "jumpIf": {"MQTTTopicMapFailed": "rest"}},
+        {"filter": "kafka", "jumpIf": {"": "END"}},
+        {"filter": "rest"},
+    ]
+    filters = [
+        mapper,
+        config.kafka_filter(topic=None, mqtt=config.MAPPED),
+        config.kafka_filter(topic="rest", name="rest"),
+    ]
     daemon = start_daemon(config.render(config.node(), config.proxy(), config.pipeline("publish", *filters, flow=flow)))
     with connected(daemon.address(), "c") as client:
         client.send(mqtt.publish("other/x/y", b"v", qos=1))

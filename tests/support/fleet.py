@@ -1,4 +1,4 @@
-"""Many devices in one process: publishers on plain asyncio sockets that come back and resend what has no acknowledgement."""
+"""Many devices in one process: publishers on plain asyncio sockets that come back and resend what is not acknowledged."""
 
 import asyncio
 import random
@@ -78,8 +78,8 @@ class RestlessDevice(Device):
     """Publishes at QoS 0, 1 and 2 to several topics; its socket is reset again and again until `until` (event loop
     time), then it brings everything to its end.
 
-    Resends by [MQTT-4.4.0-1]: after a reconnect every PUBLISH without PUBACK or PUBREC and every PUBREL without PUBCOMP,
-    in the original order. PUBACK and PUBREC must come in the order of the PUBLISH packets."""
+    Resends by [MQTT-4.4.0-1]: after a reconnect every PUBLISH without PUBACK or PUBREC, and every PUBREL without
+    PUBCOMP, in the original order. PUBACK and PUBREC must come in the order of the PUBLISH packets."""
 
     def __init__(self, client_id: str, topics: list[str], seconds: float, seed: str, window: int = 8) -> None:
         super().__init__(client_id, topics[0], count=0, window=window)
@@ -158,7 +158,9 @@ class RestlessDevice(Device):
                 self._open[sequence] = False
                 awaited.append(sequence)
 
-    async def _take_answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, awaited: deque[int]) -> None:
+    async def _take_answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, awaited: deque[int]
+    ) -> None:
         first_byte, length, packet_id = struct.unpack(">BBH", await reader.readexactly(4))
         assert length == 2
         if first_byte == 0x70:
@@ -167,7 +169,9 @@ class RestlessDevice(Device):
             return
         sequence = awaited.popleft()
         assert packet_id == self._packet_id(sequence), f"{self.client_id}: {first_byte:02x} {packet_id} out of order"
-        assert first_byte == (0x40 if self.qos[sequence] == 1 else 0x50), f"{first_byte:02x} at QoS {self.qos[sequence]}"
+        assert first_byte == (0x40 if self.qos[sequence] == 1 else 0x50), (
+            f"{first_byte:02x} at QoS {self.qos[sequence]}"
+        )
         self.acknowledged.append(sequence)
         if self.qos[sequence] == 1:
             del self._open[sequence]

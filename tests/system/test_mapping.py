@@ -1,12 +1,13 @@
 """The published mapping examples and vectors, end to end: an MQTT topic in, Kafka topic, key, headers and payload out."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from support import config, mqtt
-from support.daemon import Daemon
+from support.daemon import Daemon, run
 from support.kafka import Kafka, Record, topic_exists
 from support.mqtt import connected
 from support.waiting import PATIENCE
@@ -245,3 +246,28 @@ def test_without_a_dead_letter_a_refused_record_closes_the_connection(new_kafka,
         client.expect_closed()
     daemon.wait_metric(1, "mqttproxy_publish_outcomes_total", outcome="not_stored")
     daemon.wait_metric(1, "mqttproxy_disconnects_total", reason="not_stored")
+
+
+def test_explain_names_the_partition_the_record_then_has(kafka: Kafka, start_daemon) -> None:
+    """The topic has seven partitions, which only Kafka knows."""
+    topic = kafka.create_topic("seven", 7)
+    daemon = start_daemon(config.simple(kafka.address, kafka={"topic": topic}))
+    explained = {}
+    for number in range(10):
+        client_id = f"client-{number}"
+        with connected(daemon.address(), client_id) as client:
+            client.send(mqtt.publish("a/b", b"v", qos=1))
+            client.expect(mqtt.puback(1))
+        done = run("explain", "--config", daemon.config_file, "--topic", "a/b", "--client-id", client_id)
+        assert done.returncode == 0, done.stderr
+        explained[client_id] = re.search(r"^  partition: (\d+) of 7$", done.stdout, re.MULTILINE)[1]
+    assert explained == {record.key: str(record.partition) for record in kafka.read(topic)}
+    assert len(set(explained.values())) > 1
+
+
+def test_explain_says_why_it_does_not_know_the_partition(new_kafka, start_daemon) -> None:
+    kafka = new_kafka()
+    daemon = start_daemon(config.simple(kafka.address))
+    done = run("explain", "--config", daemon.config_file, "--topic", "a/b")
+    assert done.returncode == 0, done.stderr
+    assert f"partition: unknown: Kafka {kafka.address}: " in done.stdout

@@ -93,18 +93,20 @@ def test_MQTT_4_6_0_2_acks_of_records_in_topics_of_different_speed_leave_in_publ
         config.kafka_filter(slow.address, None, name="slow", mqtt={"topicKey": "kafka-topic"}),
         config.kafka_filter("embedded", "fast", name="fast"),
     ]
-    daemon = start_daemon(
-        config.render(config.node(), config.proxy(), config.pipeline("publish", *filters, flow=flow))
-    )
+    daemon = start_daemon(config.render(config.node(), config.proxy(), config.pipeline("publish", *filters, flow=flow)))
     ids = range(1, 61)
     every_tenth = [number for number in ids if number % 10 == 3]
     with connected(daemon.address(), "c") as client:
-        client.send(mqtt.publish("slow", b"warm", qos=1, packet_id=99), mqtt.publish("other", b"warm", qos=1, packet_id=98))
+        client.send(
+            mqtt.publish("slow", b"warm", qos=1, packet_id=99), mqtt.publish("other", b"warm", qos=1, packet_id=98)
+        )
         client.expect(mqtt.puback(99), mqtt.puback(98))
         slow.pause()
         client.send(
             *(
-                mqtt.publish("slow" if number in every_tenth else "other", b"%d" % number, qos=number % 3, packet_id=number)
+                mqtt.publish(
+                    "slow" if number in every_tenth else "other", b"%d" % number, qos=number % 3, packet_id=number
+                )
                 for number in ids
             )
         )
@@ -182,3 +184,38 @@ def test_a_will_waits_its_turn_behind_the_last_messages_of_its_client(kafka: Kaf
     client.expect_closed()
     wait_until("the will is stored", lambda: "gone" in payloads(kafka.read(topic)))
     assert payloads(kafka.read(topic)) == [*map(str, range(count)), "gone"]
+
+
+def test_MQTT_4_6_0_2_a_dead_letter_in_the_middle_of_a_stream_is_acked_in_its_turn(
+    strict_kafka: Kafka, start_daemon
+) -> None:
+    """After the report of its copy: what is acknowledged is stored somewhere."""
+    good, dead = strict_kafka.create_topic("good-dead"), strict_kafka.create_topic("dead-letters", 1)
+    properties = {"topic.metadata.propagation.max.ms": 1_000}
+    daemon = start_daemon(by_topic(strict_kafka.address, properties=properties, deadLetter=dead))
+    ids = range(1, 13)
+    with connected(daemon.address(), "c") as client:
+        client.send(
+            *(
+                mqtt.publish("missing" if number == MIDDLE else good, b"%d" % number, qos=1, packet_id=number)
+                for number in ids
+            )
+        )
+        client.expect(*map(mqtt.puback, ids))
+    (record,) = strict_kafka.read(dead)
+    assert record.payload == str(MIDDLE)
+    assert record.header("deadLetterTopic") == ["missing"]
+    assert "UNKNOWN_TOPIC" in record.header("deadLetterReason")[0]
+    daemon.wait_metric(1, "mqttproxy_publish_outcomes_total", outcome="dead_lettered")
+    daemon.wait_metric(len(ids) - 1, "mqttproxy_publish_outcomes_total", outcome="stored")
+
+
+def test_a_record_too_large_is_never_dead_lettered(strict_kafka: Kafka, start_daemon) -> None:
+    """It would be too large there as well."""
+    good, dead = strict_kafka.create_topic("good-large"), strict_kafka.create_topic("no-dead-letters", 1)
+    daemon = start_daemon(by_topic(strict_kafka.address, deadLetter=dead))
+    with connected(daemon.address(), "c") as client:
+        client.send(mqtt.publish(good, b"x" * 8_192, qos=1))
+        client.expect_closed()
+    daemon.wait_log(r"reason=not_stored .* kafka_error=MSG_SIZE_TOO_LARGE")
+    assert strict_kafka.read(dead) == []

@@ -20,9 +20,7 @@ def test_MQTT_4_4_0_1_fifty_restless_devices_lose_reorder_and_repeat_nothing(kaf
     # Small limits, so that connections also break while they are parked.
     backend = config.kafka_filter(kafka.address, None, queue={"maxMessages": 100})
     daemon = start_daemon(
-        config.render(
-            config.node(limits={"ackWindow": 6}), config.proxy(), config.pipeline("publish", backend)
-        )
+        config.render(config.node(limits={"ackWindow": 6}), config.proxy(), config.pipeline("publish", backend))
     )
     mqtt_topics = [topic.replace(".", "/") for topic in topics]
     devices = [RestlessDevice(f"restless{i}", mqtt_topics, SECONDS, seed) for i in range(50)]
