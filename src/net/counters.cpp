@@ -66,7 +66,6 @@ constexpr EventFamily kGauges[] = {
     {Event::WillsWaiting, "mqttproxy_wills_waiting", "Will messages that wait for room in a producer queue."},
     {Event::Unacked, "mqttproxy_unacked", "PUBLISH packets whose records have no report yet."},
     {Event::Sessions, "mqttproxy_sessions", "Sessions, online or not."},
-    {Event::Subscriptions, "mqttproxy_subscriptions", "Subscriptions of all sessions."},
     {Event::SubscriptionBytes, "mqttproxy_subscription_tree_bytes", "Memory of the subscription trees."},
 };
 
@@ -99,6 +98,7 @@ constexpr OutboxFamily kOutboxCounters[] = {
 constexpr OutboxFamily kOutboxGauges[] = {
     {session::OutboxEvent::Queued, "mqttproxy_session_queue_messages", "Messages that wait in sessions."},
     {session::OutboxEvent::QueuedBytes, "mqttproxy_session_queue_bytes", "The same in bytes."},
+    {session::OutboxEvent::Subscriptions, "mqttproxy_subscriptions", "Subscriptions of all sessions."},
     {session::OutboxEvent::Inflight, "mqttproxy_downlink_inflight", "Messages sent with QoS 1 and not acknowledged."},
 };
 

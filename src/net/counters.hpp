@@ -33,7 +33,6 @@ enum class Event : std::uint8_t {
   WillsDropped,
   SessionsExpired,
   Sessions,           // gauge, as of the last sweep
-  Subscriptions,      // gauge, as of the last sweep
   SubscriptionBytes,  // gauge, as of the last sweep
   SubscriptionsRefused,
   DownlinkMatches,  // sessions that messages to devices were for

@@ -47,7 +47,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort {
   // From any thread.
   void on_reports(std::vector<kafka::Report> reports) override;
   void on_room() override;
-  [[nodiscard]] bool deliver(const downlink::MessagePtr& message) override { return fanout_.push(message); }
+  [[nodiscard]] bool deliver(const downlink::MessagePtr& message) override;
   [[nodiscard]] const Fanout& fanout() const noexcept { return fanout_; }
   /// Runs `task` on this worker's thread; never, when that has ended.
   void post(std::function<void(Worker&)> task);

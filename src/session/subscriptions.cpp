@@ -9,7 +9,10 @@ bool Subscriptions::add(std::uint32_t slot, FilterSet& filters, std::string_view
     if (!known || !std::ranges::binary_search(filters, *known)) return false;
   }
   const mqtt::SubscriptionTree::Added added = tree_.subscribe(filter, slot, granted);
-  if (added.is_new) filters.insert(std::ranges::lower_bound(filters, added.filter), added.filter);
+  if (added.is_new) {
+    filters.insert(std::ranges::lower_bound(filters, added.filter), added.filter);
+    count_.add();
+  }
   return true;
 }
 
@@ -17,10 +20,12 @@ void Subscriptions::remove(std::uint32_t slot, FilterSet& filters, std::string_v
   const auto known = tree_.find(filter);
   if (!known || !tree_.unsubscribe(*known, slot)) return;
   filters.erase(std::ranges::lower_bound(filters, *known));
+  count_.sub();
 }
 
 void Subscriptions::clear(std::uint32_t slot, FilterSet& filters) noexcept {
   for (const mqtt::SubscriptionTree::FilterId filter : filters) (void)tree_.unsubscribe(filter, slot);
+  count_.sub(filters.size());
   FilterSet().swap(filters);
 }
 

@@ -249,7 +249,7 @@ def test_a_slow_reader_of_one_large_message_is_read_on(daemon: Daemon, backend: 
 
 def test_a_full_inbox_is_answered_with_503_and_counted(start_daemon) -> None:
     daemon = start_daemon(config.simple(downlink={"queue": {"maxMessages": 1}}))
-    with Backend(daemon) as backend:
+    with connected(daemon.address(), "c").subscribe(("t", 0)), Backend(daemon) as backend:
         batch = [message("t", str(n)) for n in range(1_000)]
         response = wait_until("503", lambda: r if (r := backend.post(batch)).status == 503 else None)
         assert 0 <= response.json()["accepted"] < 1_000

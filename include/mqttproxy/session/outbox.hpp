@@ -14,9 +14,10 @@
 namespace mqttproxy::session {
 
 enum class OutboxEvent : std::uint8_t {
-  Queued,       // gauge: messages that wait, all sessions
-  QueuedBytes,  // gauge
-  Inflight,     // gauge: sent with QoS 1, not acknowledged
+  Queued,         // gauge: messages that wait, all sessions
+  QueuedBytes,    // gauge
+  Inflight,       // gauge: sent with QoS 1, not acknowledged
+  Subscriptions,  // gauge
   Sent0,
   Sent1,
   Resent,

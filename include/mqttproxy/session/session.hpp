@@ -67,7 +67,8 @@ struct RegistryLimits {
 class Registry {
  public:
   /// `counters` must outlive it.
-  Registry(const RegistryLimits& limits, OutboxCounters& counters) : limits_(limits), counters_(counters) {}
+  Registry(const RegistryLimits& limits, OutboxCounters& counters)
+      : limits_(limits), counters_(counters), subscriptions_(counters[OutboxEvent::Subscriptions]) {}
 
   struct Attached {
     Handle session;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "mqttproxy/metrics/metrics.hpp"
 #include "mqttproxy/mqtt/packets.hpp"
 #include "mqttproxy/mqtt/subscription_tree.hpp"
 
@@ -19,6 +20,9 @@ using FilterSet = std::vector<mqtt::SubscriptionTree::FilterId>;
 /// Owner: one worker's thread.
 class Subscriptions {
  public:
+  /// `count`: a gauge that subscriptions are added to and taken from; it must outlive this.
+  explicit Subscriptions(metrics::Counter& count) : count_(count) {}
+
   /// Adds the filter or replaces what was granted for it [MQTT-3.8.4-3]. False: the session has `limit` others.
   [[nodiscard]] bool add(std::uint32_t slot, FilterSet& filters, std::string_view filter, mqtt::Qos granted,
                          std::size_t limit);
@@ -49,6 +53,7 @@ class Subscriptions {
   };
   void collect(std::string_view topic);
 
+  metrics::Counter& count_;
   mqtt::SubscriptionTree tree_;
   std::vector<Hit> hits_;
   std::vector<Mark> marks_;  // by slot: overlapping filters give one copy
