@@ -10,7 +10,7 @@ set -euo pipefail
 build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev libyaml-cpp-dev librdkafka-dev
   nlohmann-json3-dev libssl-dev libcpp-httplib-dev libspdlog-dev libre2-dev libcli11-dev prometheus-cpp-dev
   libgtest-dev libgmock-dev)
-run=(mosquitto-clients kcat)
+run=(mosquitto-clients kcat curl)
 test=(python3 python3-venv procps default-jre-headless maven)
 all=(clang clang-tidy clang-format libclang-rt-14-dev llvm)
 # Node.js may be there without being Debian's, whose packages would then be in conflict with it.

@@ -57,6 +57,15 @@ publish_command() {
   echo "mosquitto_pub -h ${mqtt%:*} -p ${mqtt##*:} -i phone1 -u test -P test -q 1" \
     "-t gateway/gate123/iphone/log -m hello"
 }
+subscribe_command() {
+  local mqtt
+  mqtt=$(address_of 'listening proxy=mqttproxy')
+  echo "mosquitto_sub -h ${mqtt%:*} -p ${mqtt##*:} -i phone2 -u test -P test -q 1 -t phones/+/alert"
+}
+post_command() {
+  local body='{"topic": "phones/phone2/alert", "qos": 1, "payload": "hello"}'
+  echo "curl -sS -d '$body' http://$(address_of 'api listening')/apis/v1/mqttproxy/mqttproxy/topics/publish"
+}
 read_command() { echo "kcat -C -b $(address_of 'embedded kafka') -t iot_phone -o beginning -e -q -J"; }
 
 show() {
@@ -71,6 +80,11 @@ Paste into a second terminal – a phone behind a gateway publishes; mosquitto_p
 and read it as any Kafka consumer would – topic, key and headers come from config/quickstart.yaml:
 
   $(read_command)
+
+And the other way: a phone that subscribes in one terminal, a backend that posts in another:
+
+  $(subscribe_command)
+  $(post_command)
 
 Health: http://$(address_of 'api listening')/readyz   Metrics: http://$(address_of 'api listening')/metrics
 Ctrl-C stops it.
@@ -95,8 +109,21 @@ run_smoke() {
   expect '"key":"phone1"' key
   expect '"payload":"hello"' payload
   expect '"gatewayID","gate123"' header
+  echo "+ $(subscribe_command) -C 1"
+  timeout 30 $(subscribe_command) -C 1 </dev/null >"$work/received" &
+  local subscriber=$! deadline=$((SECONDS + 30))
+  until curl -sS "http://$(address_of 'api listening')/metrics" | grep -q '^mqttproxy_subscriptions 1'; do
+    [ "$SECONDS" -lt "$deadline" ] || die "the subscription does not show in /metrics"
+    sleep 0.1
+  done
+  echo "+ $(post_command)"
+  timeout 30 bash -c "$(post_command)" || die "posting failed"
+  wait "$subscriber" || die "no message has come"
+  record=$(cat "$work/received")
+  echo "$record"
+  expect hello "message posted"
   stop_daemon || die "mqttproxy ended with $?"
-  echo "quickstart: the record is in Kafka"
+  echo "quickstart: the record is in Kafka, the message has reached its subscriber"
 }
 
 "$ROOT/scripts/packages.sh" run
