@@ -29,6 +29,9 @@ PARTITIONS = 4
 CONNECTIONS = 50
 IDLE_CONNECTIONS = 10_000
 PACED_RATE = 2_000
+SUBSCRIBERS = 1_000
+UNDER_WAY = (1, 8)  # publishes at a time
+FANOUT_BUDGET_US = {0: 2.0, 1: 3.0}  # by QoS, per delivery with several publishes under way
 TREE_FILTERS = {"tree_100k": 100_000, "tree_1m": 1_000_000}
 
 
@@ -43,6 +46,26 @@ class Row:
     digits: int = 2
 
 
+def fanout_rows(qos: int, under_way: int) -> list[Row]:
+    key = f"fanout_q{qos}_k{under_way}"
+    title = f"fan-out QoS {qos} to {SUBSCRIBERS:,}, {under_way} under way: CPU per delivery"
+    return [
+        Row(f"{key}_cpu", title, "µs", FANOUT_BUDGET_US[qos] if under_way > 1 else None),
+        Row(f"{key}_rate", "  deliveries per second", "1/s", None, 0),
+        Row(f"{key}_p50", "  delivered p50", "ms", None),
+        Row(f"{key}_p99", "  delivered p99", "ms", None),
+    ]
+
+
+def http_rows(under_way: int) -> list[Row]:
+    title = f"HTTP publish, one subscriber, {under_way} under way: CPU per publish"
+    return [
+        Row(f"http_k{under_way}_cpu", title, "µs", 40.0, 1),
+        Row(f"http_k{under_way}_rate", "  publishes per second", "1/s", None, 0),
+        Row(f"http_k{under_way}_p50", "  delivered p50", "ms", None),
+    ]
+
+
 ROWS = [
     Row("uplink_w32_cpu", "QoS 1 uplink, window 32: CPU per message", "µs", 2.0),
     Row("uplink_w32_rate", "  messages per second", "1/s", None, 0),
@@ -53,6 +76,8 @@ ROWS = [
     Row("paced_cpu", f"QoS 1 uplink paced {PACED_RATE:,}/s: CPU per message", "µs", 60.0),
     Row("paced_p50", "  PUBACK p50", "ms", 3.0),
     Row("paced_p99", "  PUBACK p99", "ms", None),
+    *[row for qos in FANOUT_BUDGET_US for under_way in UNDER_WAY for row in fanout_rows(qos, under_way)],
+    *[row for under_way in UNDER_WAY for row in http_rows(under_way)],
     Row("connect_cpu", "CONNECT, CONNACK, DISCONNECT (ours with ClientAuth): CPU each", "µs", 30.0, 1),
     Row("connect_rate", "  connections per second", "1/s", None, 0),
     Row("idle_bytes", f"idle connection, RSS ({IDLE_CONNECTIONS:,} open)", "B", 1024, 0),
@@ -90,24 +115,39 @@ class Bench:
         self.directory = directory
         self.samples = Samples()
         self.mosquitto = None if arguments.no_mosquitto else find_mosquitto()
+        if not self.mosquitto and not arguments.no_mosquitto:
+            self.say("mosquitto is not installed: nothing to compare with")
 
     def run(self) -> None:
-        self.say("warming the broker up")
-        self.raw_producer("warm-up", in_flight=1600, seconds=self.arguments.broker_warmup)
+        if self.wants("uplink") or self.wants("paced"):
+            self.say("warming the broker up")
+            self.raw_producer("warm-up", in_flight=1600, seconds=self.arguments.broker_warmup)
         for number in range(1, self.arguments.rounds + 1):
             self.say(f"round {number} of {self.arguments.rounds}")
-            self.tree_round()
+            if self.wants("tree"):
+                self.tree_round()
             with ExitStack() as stack:
                 ours = self.start_daemon(stack)
                 peer = None
                 if self.mosquitto:
                     peer = stack.enter_context(Mosquitto(self.mosquitto, self.directory))
                     self.load("start", "mosquitto", ["first", "--port", str(peer.port)])
-                self.idle_round(ours, peer)
-                self.connect_round(ours, peer)
-                self.uplink_round("uplink_w32", ours, peer, window=32)
-                self.uplink_round("uplink_w1", ours, peer, window=1)
-                self.paced_round(ours, peer)
+                if self.wants("idle"):
+                    self.idle_round(ours, peer)
+                if self.wants("connect"):
+                    self.connect_round(ours, peer)
+                if self.wants("uplink"):
+                    self.uplink_round("uplink_w32", ours, peer, window=32)
+                    self.uplink_round("uplink_w1", ours, peer, window=1)
+                if self.wants("paced"):
+                    self.paced_round(ours, peer)
+                if self.wants("fanout"):
+                    self.fanout_round(ours, peer)
+                if self.wants("http"):
+                    self.http_round(ours)
+
+    def wants(self, measurement: str) -> bool:
+        return not self.arguments.only or measurement in self.arguments.only
 
     def tree_round(self) -> None:
         for key, filters in TREE_FILTERS.items():
@@ -176,6 +216,46 @@ class Bench:
         self.samples.add("paced_cpu", "librdkafka", result["cpu_us"]["total"])
         for percentile in ("p50", "p99"):
             self.samples.add(f"paced_{percentile}", "librdkafka", result["latency_us"][percentile] / 1000)
+
+    def fanout_round(self, ours: Daemon, peer: Mosquitto | None) -> None:
+        """Ours is published to by HTTP, mosquitto by MQTT: it has nothing else."""
+        for qos in FANOUT_BUDGET_US:
+            for under_way in UNDER_WAY:
+                key = f"fanout_q{qos}_k{under_way}"
+                for who, server in self.turns(ours, peer):
+                    result = self.load(key, who, self.fanout_options(server, SUBSCRIBERS, qos, under_way))
+                    self.samples.add(f"{key}_cpu", who, result["server_cpu_us"]["total"])
+                    self.samples.add(f"{key}_rate", who, result["per_second"])
+                    for percentile in ("p50", "p99"):
+                        self.samples.add(f"{key}_{percentile}", who, result["latency_us"][percentile] / 1000)
+
+    def http_round(self, ours: Daemon) -> None:
+        for under_way in UNDER_WAY:
+            key = f"http_k{under_way}"
+            result = self.load(key, "ours", self.fanout_options(ours, 1, 1, under_way))
+            self.samples.add(f"{key}_cpu", "ours", result["server_cpu_us_per_message"]["total"])
+            self.samples.add(f"{key}_rate", "ours", result["messages"] / result["seconds"])
+            self.samples.add(f"{key}_p50", "ours", result["latency_us"]["p50"] / 1000)
+
+    def fanout_options(self, server: Daemon | Mosquitto, subscribers: int, qos: int, under_way: int) -> list[str]:
+        options = [
+            "fanout",
+            "--port",
+            str(server.port),
+            "--pid",
+            str(server.pid),
+            "--connections",
+            str(subscribers),
+            "--concurrency",
+            str(under_way),
+            "--qos",
+            str(qos),
+            "--payload",
+            "256",
+            "--seconds",
+            str(self.arguments.seconds),
+        ]
+        return options + (["--http-port", str(server.api_port)] if isinstance(server, Daemon) else [])
 
     def uplink_options(self, server: Daemon | Mosquitto) -> list[str]:
         return [
@@ -312,6 +392,12 @@ def parse_arguments() -> argparse.Namespace:
         default=[],
         metavar="NAME=VALUE",
         help="a librdkafka property for the daemon and for librdkafka alone; repeatable",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=("tree", "idle", "connect", "uplink", "paced", "fanout", "http"),
+        help="this measurement and no other; repeatable",
     )
     parser.add_argument("--no-mosquitto", action="store_true")
     arguments = parser.parse_args()

@@ -189,10 +189,11 @@ class Daemon(Process):
     def __init__(self, binary: Path, bootstrap: str, topic: str, properties: dict[str, str], directory: Path):
         self.port = free_port()
         self.auth_port = free_port()
+        self.api_port = free_port()
         config = directory / "mqttproxy.yaml"
         config.write_text(
             _DAEMON_CONFIG.format(
-                api_port=free_port(),
+                api_port=self.api_port,
                 port=self.port,
                 auth_port=self.auth_port,
                 bootstrap=bootstrap,

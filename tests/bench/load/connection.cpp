@@ -131,12 +131,8 @@ void Publisher::send_pending() {
 }
 
 Publisher::Progress Publisher::read(std::span<std::uint8_t> buffer, Nanoseconds now, Histogram& latency) {
-  const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {};
-  if (got < 0) throw LoadError(system_error_text("read", errno));
-  if (got == 0) throw LoadError("the server closed the connection");
   Progress progress;
-  const bool valid = answers_.feed(buffer.first(static_cast<std::size_t>(got)), [&](Answer answer) {
+  const bool valid = answers_.feed(buffer.first(receive(socket_, buffer)), [&](Answer answer) {
     if (answer.type == AnswerType::Pingresp) {
       ++progress.pings;
     } else if (const auto started = flight_.on_answer(answer)) {

@@ -81,7 +81,7 @@ class HandshakeRun {
       throw LoadError(system_error_text("connect (connection " + std::to_string(attempt.number) + ")", error));
     }
     const std::string client_id = options_.client_prefix + std::to_string(attempt.number);
-    send(attempt, encode_connect({client_id, options_.username, options_.password}));
+    send_whole(attempt.socket, encode_connect({client_id, options_.username, options_.password}));
     attempt.stage = Stage::WaitsForConnack;
     epoll_.modify(attempt.socket.get(), EPOLLIN, slot);
   }
@@ -102,7 +102,7 @@ class HandshakeRun {
       finish(slot);
       return;
     }
-    send(attempt, kDisconnect);
+    send_whole(attempt.socket, kDisconnect);
     attempt.stage = Stage::WaitsForClose;
   }
 
@@ -123,14 +123,6 @@ class HandshakeRun {
     if (got < 0 && attempt.stage == Stage::WaitsForClose && errno == ECONNRESET) return 0;
     if (got < 0) throw LoadError(system_error_text("read (connection " + std::to_string(attempt.number) + ")", errno));
     return static_cast<std::size_t>(got);
-  }
-
-  /// A fresh socket's buffer takes these few bytes whole.
-  static void send(const Attempt& attempt, std::string_view bytes) {
-    if (::send(attempt.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size())) {
-      return;
-    }
-    throw LoadError(system_error_text("write (connection " + std::to_string(attempt.number) + ")", errno));
   }
 
   const Options& options_;

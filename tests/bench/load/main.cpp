@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "load/fanout.hpp"
 #include "load/modes.hpp"
 #include "load/options.hpp"
 #include "load/report.hpp"
@@ -24,6 +25,8 @@ std::string run(const Options& options) {
       return report(options, run_connect(options));
     case Mode::First:
       return report(options, run_first(options));
+    case Mode::Fanout:
+      return report(options, run_fanout(options));
   }
   return {};
 }

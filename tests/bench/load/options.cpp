@@ -22,7 +22,7 @@ Number parse_number(std::string_view name, std::string_view text, Number least, 
 }
 
 /// Which modes know an option.
-enum ModeBits : unsigned { kUplink = 1, kIdle = 2, kConnect = 4, kFirst = 8, kAll = 15 };
+enum ModeBits : unsigned { kUplink = 1, kIdle = 2, kConnect = 4, kFirst = 8, kFanout = 16, kAll = 31 };
 
 struct OptionRow {
   std::string_view name;
@@ -56,7 +56,7 @@ constexpr auto kOptions = std::to_array<OptionRow>({
      [](Options& o, std::string_view n, std::string_view v) {
        o.target.port = parse_number<std::uint16_t>(n, v, 1, std::numeric_limits<std::uint16_t>::max());
      }},
-    {"--pid", kUplink | kIdle | kConnect,
+    {"--pid", kUplink | kIdle | kConnect | kFanout,
      [](Options& o, std::string_view n, std::string_view v) {
        o.pid = parse_number<pid_t>(n, v, 1, std::numeric_limits<pid_t>::max());
      }},
@@ -64,19 +64,21 @@ constexpr auto kOptions = std::to_array<OptionRow>({
     {"--username", kAll, set_text<&Options::username>},
     {"--password", kAll, set_text<&Options::password>},
     {"--timeout", kAll, set_seconds<&Options::timeout>},
-    {"--connections", kUplink | kIdle, set_count<&Options::connections, 1, kManyConnections>},
-    {"--qos", kUplink, set_count<&Options::qos, 0, 2>},
+    {"--connections", kUplink | kIdle | kFanout, set_count<&Options::connections, 1, kManyConnections>},
+    {"--qos", kUplink | kFanout, set_count<&Options::qos, 0, 2>},
     {"--window", kUplink, set_count<&Options::window, 1, 16'384>},
-    {"--payload", kUplink | kFirst, set_count<&Options::payload_bytes, 0, 1'000'000>},
-    {"--topic", kUplink | kFirst, set_text<&Options::topic>},
-    {"--messages", kUplink, set_count<&Options::messages, 1, kManyMessages>},
-    {"--seconds", kUplink, set_seconds<&Options::duration>},
-    {"--warmup", kUplink, set_seconds<&Options::warmup>},
+    {"--payload", kUplink | kFirst | kFanout, set_count<&Options::payload_bytes, 0, 1'000'000>},
+    {"--topic", kUplink | kFirst | kFanout, set_text<&Options::topic>},
+    {"--messages", kUplink | kFanout, set_count<&Options::messages, 1, kManyMessages>},
+    {"--seconds", kUplink | kFanout, set_seconds<&Options::duration>},
+    {"--warmup", kUplink | kFanout, set_seconds<&Options::warmup>},
     {"--rate", kUplink,
      [](Options& o, std::string_view n, std::string_view v) { o.rate = parse_number<double>(n, v, 0.1, 10e6); }},
     {"--count", kConnect, set_count<&Options::count, 1, kManyMessages>},
-    {"--concurrency", kConnect | kIdle, set_count<&Options::concurrency, 1, 10'000>},
+    {"--concurrency", kConnect | kIdle | kFanout, set_count<&Options::concurrency, 1, 10'000>},
     {"--hold", kIdle, set_seconds<&Options::hold>},
+    {"--http-port", kFanout, set_count<&Options::http_port, 1, 65'535>},
+    {"--proxy", kFanout, set_text<&Options::proxy>},
 });
 
 struct ModeName {
@@ -88,7 +90,14 @@ struct ModeName {
 constexpr auto kModes = std::to_array<ModeName>({{"uplink", Mode::Uplink, kUplink},
                                                  {"idle", Mode::Idle, kIdle},
                                                  {"connect", Mode::Connect, kConnect},
-                                                 {"first", Mode::First, kFirst}});
+                                                 {"first", Mode::First, kFirst},
+                                                 {"fanout", Mode::Fanout, kFanout}});
+
+void set_fanout_defaults(Options& options) {
+  options.connections = 1'000;
+  options.concurrency = 1;
+  options.topic = "bench/fanout";
+}
 
 void check_together(const Options& options, bool has_messages, bool has_seconds) {
   if (has_messages && has_seconds) throw UsageError("--messages and --seconds exclude each other");
@@ -98,6 +107,12 @@ void check_together(const Options& options, bool has_messages, bool has_seconds)
     if (text->size() > kLongestText) throw UsageError("a text is longer than MQTT's 65,535 bytes");
   }
   if (options.topic.empty()) throw UsageError("--topic must not be empty");
+  if (options.mode != Mode::Fanout) return;
+  constexpr std::size_t kMostFanoutBytes = 16'384;  // what a socket's buffer takes at once
+  if (options.qos > 1) throw UsageError("--qos: fanout knows 0 and 1");
+  if (options.payload_bytes < kFewestFanoutBytes || options.payload_bytes > kMostFanoutBytes) {
+    throw UsageError("--payload: fanout takes 20 to 16,384 bytes");
+  }
 }
 
 }  // namespace
@@ -108,6 +123,7 @@ Options parse_options(std::span<const char* const> arguments) {
   const auto mode = std::ranges::find(kModes, std::string_view(arguments[0]), &ModeName::name);
   if (mode == kModes.end()) throw UsageError(std::string("no such mode: ") + arguments[0]);
   options.mode = mode->mode;
+  if (options.mode == Mode::Fanout) set_fanout_defaults(options);
 
   bool has_messages = false;
   bool has_seconds = false;
@@ -142,6 +158,8 @@ modes
   uplink   publish and check every acknowledgement; messages/s, latency, the server's CPU time per message
   idle     open connections that do nothing; the server's memory per connection
   connect  CONNECT, CONNACK, DISCONNECT over and over; rate and the server's CPU time each
+  fanout   subscribers of one topic, publishers that go on when all of them have the message; the server's CPU time
+           per delivery and per message
   first    try until one QoS 1 message has been acknowledged; prints when (CLOCK_MONOTONIC, ns)
 
 all modes
@@ -162,6 +180,12 @@ uplink
 idle               --connections N 50, --concurrency C 50 (being opened at once), --hold S 2
 connect            --count N 10000, --concurrency C 50
 first              --payload B, --topic T
+fanout
+  --connections N  1000 subscribers  --concurrency C  1, publishers with one message under way each
+  --qos 0|1        1                 --payload B      256
+  --topic T        bench/fanout      --messages N | --seconds S, --warmup S   as for uplink
+  --http-port N    publish by POST to this port instead of by MQTT
+  --proxy NAME     bench, in the path of the POST
 
 exit code: 0 done; 1 the server refused, closed, stalled or acknowledged wrongly; 2 usage
 )";

@@ -14,7 +14,7 @@
 
 namespace mqttproxy::bench {
 
-enum class Mode : std::uint8_t { Uplink, Idle, Connect, First };
+enum class Mode : std::uint8_t { Uplink, Idle, Connect, First, Fanout };
 
 using Seconds = std::chrono::duration<double>;
 
@@ -28,7 +28,7 @@ struct Options {
   bool json = false;
   Seconds timeout{30};  // without any progress
 
-  std::uint64_t connections = 50;
+  std::uint64_t connections = 50;  // fanout: subscribers
   unsigned qos = 1;
   std::uint32_t window = 32;  // unacknowledged per connection; at QoS 0 messages per write
   std::size_t payload_bytes = 256;
@@ -38,10 +38,16 @@ struct Options {
   Seconds warmup{1};
   double rate = 0;  // messages per second over all connections; 0: as fast as acknowledgements come
 
-  std::uint64_t count = 10'000;  // connect: connections in all
-  std::uint64_t concurrency = 50;
-  Seconds hold{2};  // idle: how long the CPU time of doing nothing is watched
+  std::uint64_t count = 10'000;    // connect: connections in all
+  std::uint64_t concurrency = 50;  // fanout: publishers, each with one message under way
+  Seconds hold{2};                 // idle: how long the CPU time of doing nothing is watched
+
+  std::uint16_t http_port = 0;  // fanout: publish by HTTP to this port; 0: by MQTT
+  std::string proxy = "bench";  // whose clients the HTTP publish is for
 };
+
+/// The smallest payload of fanout: a message's own number is in it.
+inline constexpr std::size_t kFewestFanoutBytes = 20;
 
 /// How long to wait for events at a time, so that a stall is noticed soon after `timeout`.
 [[nodiscard]] std::chrono::milliseconds wait_step(Seconds timeout);

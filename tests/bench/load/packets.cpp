@@ -49,16 +49,33 @@ std::string encode_connect(const ConnectFields& fields) {
   return packet(0x10, body);
 }
 
+std::string encode_publish(std::string_view topic, std::string_view payload, unsigned qos, std::uint16_t packet_id) {
+  std::string body;
+  append_text(body, topic);
+  if (qos > 0) append_u16(body, packet_id);
+  body += payload;
+  return packet(0x30 | qos << 1, body);
+}
+
+std::string encode_subscribe(std::string_view filter, unsigned qos) {
+  std::string body;
+  append_u16(body, 1);
+  append_text(body, filter);
+  body += static_cast<char>(qos);
+  return packet(0x82, body);
+}
+
+void append_puback(std::string& out, std::uint16_t packet_id) {
+  out += "\x40\x02";
+  append_u16(out, packet_id);
+}
+
 PacketRing PacketRing::publish(std::string_view topic, std::size_t payload_bytes, unsigned qos, std::uint32_t slots) {
   std::string payload(payload_bytes, '\0');
   for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>('a' + i % 26);
   std::string bytes;
   for (std::uint32_t slot = 0; slot < slots; ++slot) {
-    std::string body;
-    append_text(body, topic);
-    if (qos > 0) append_u16(body, slot + 1);
-    body += payload;
-    bytes += packet(0x30 | qos << 1, body);
+    bytes += encode_publish(topic, payload, qos, static_cast<std::uint16_t>(slot + 1));
   }
   return {std::move(bytes), slots};
 }

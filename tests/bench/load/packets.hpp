@@ -23,6 +23,13 @@ struct ConnectFields {
 /// CONNECT with clean session 1 and keep-alive 0 (the server must never close an idle connection).
 [[nodiscard]] std::string encode_connect(const ConnectFields& fields);
 
+/// QoS 0 … 2; `packet_id` is left out at QoS 0.
+[[nodiscard]] std::string encode_publish(std::string_view topic, std::string_view payload, unsigned qos,
+                                         std::uint16_t packet_id);
+/// One filter, with packet id 1.
+[[nodiscard]] std::string encode_subscribe(std::string_view filter, unsigned qos);
+void append_puback(std::string& out, std::uint16_t packet_id);
+
 inline constexpr std::string_view kPingreq{"\xC0\x00", 2};
 inline constexpr std::string_view kDisconnect{"\xE0\x00", 2};
 

@@ -166,4 +166,40 @@ std::string report(const Options& options, const FirstResult& result) {
                 microseconds(result.acknowledged_at - result.connected_at) / 1000);
 }
 
+std::string report(const Options& options, const FanoutResult& result) {
+  const double rate = static_cast<double>(result.deliveries) / seconds(result.elapsed);
+  const char* const publisher = options.http_port == 0 ? "mqtt" : "http";
+  if (options.json) {
+    return Json{{"mode", "fanout"},
+                {"publisher", publisher},
+                {"qos", options.qos},
+                {"subscribers", options.connections},
+                {"concurrency", options.concurrency},
+                {"payload_bytes", options.payload_bytes},
+                {"messages", result.messages},
+                {"deliveries", result.deliveries},
+                {"seconds", seconds(result.elapsed)},
+                {"per_second", rate},
+                {"latency_us", latency_json(result.latency)},
+                {"answer_latency_us", latency_json(result.answer_latency)},
+                {"server_cpu_us", cpu_json(result.server_cpu, result.deliveries)},
+                {"server_cpu_us_per_message", cpu_json(result.server_cpu, result.messages)},
+                {"own_cpu_us", cpu_json(result.own_cpu, result.deliveries)}}
+               .dump() +
+           "\n";
+  }
+  std::string text = format(
+      "%.0f deliveries/s: %llu messages to %llu subscribers in %.2f s (%s, QoS %u, %llu at once, "
+      "%zu bytes)\n",
+      rate, static_cast<unsigned long long>(result.messages), static_cast<unsigned long long>(options.connections),
+      seconds(result.elapsed), publisher, options.qos, static_cast<unsigned long long>(options.concurrency),
+      options.payload_bytes);
+  text += latency_text("delivered after", result.latency);
+  text += latency_text("answered after", result.answer_latency);
+  text += cpu_text("server", result.server_cpu, result.deliveries, "delivery");
+  text += cpu_text("server", result.server_cpu, result.messages, "message");
+  text += cpu_text("load generator", result.own_cpu, result.deliveries, "delivery");
+  return text;
+}
+
 }  // namespace mqttproxy::bench

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "load/fanout.hpp"
 #include "load/modes.hpp"
 #include "load/options.hpp"
 #include "load/uplink.hpp"
@@ -13,5 +14,6 @@ namespace mqttproxy::bench {
 [[nodiscard]] std::string report(const Options& options, const IdleResult& result);
 [[nodiscard]] std::string report(const Options& options, const ConnectResult& result);
 [[nodiscard]] std::string report(const Options& options, const FirstResult& result);
+[[nodiscard]] std::string report(const Options& options, const FanoutResult& result);
 
 }  // namespace mqttproxy::bench

@@ -125,6 +125,21 @@ Fd connect_blocking(const Target& target) {
   return Fd();
 }
 
+void send_whole(const Fd& socket, std::string_view bytes) {
+  const ssize_t sent = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent < 0) throw LoadError(system_error_text("write", errno));
+  if (static_cast<std::size_t>(sent) < bytes.size())
+    throw LoadError("the socket takes no more: the peer does not read");
+}
+
+std::size_t receive(const Fd& socket, std::span<std::uint8_t> buffer) {
+  const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+  if (got < 0) throw LoadError(system_error_text("read", errno));
+  if (got == 0) throw LoadError("the server closed the connection");
+  return static_cast<std::size_t>(got);
+}
+
 int connect_error(const Fd& socket) {
   int error = 0;
   socklen_t size = sizeof error;

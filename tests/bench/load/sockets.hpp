@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <sys/epoll.h>
@@ -76,6 +77,12 @@ class IntervalTimer {
 
 /// A blocking connection; not open when nobody listens there (yet). Throws LoadError for any other failure.
 [[nodiscard]] Fd connect_blocking(const Target& target);
+
+/// A few bytes that the socket's buffer takes whole. Throws LoadError when it does not.
+void send_whole(const Fd& socket, std::string_view bytes);
+
+/// What there is to read, at most `buffer`; 0: nothing now. Throws LoadError, also when the peer has closed.
+[[nodiscard]] std::size_t receive(const Fd& socket, std::span<std::uint8_t> buffer);
 
 /// The outcome of start_connect() once writable: 0 or an errno value.
 [[nodiscard]] int connect_error(const Fd& socket);

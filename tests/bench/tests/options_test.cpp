@@ -51,6 +51,17 @@ TEST(Options, ReadsEveryKind) {
   EXPECT_EQ(parse({"first"}).mode, Mode::First);
 }
 
+TEST(Options, FanoutHasItsOwnDefaults) {
+  const Options options = parse({"fanout", "--http-port", "2381", "--proxy", "p", "--concurrency", "8"});
+  EXPECT_EQ(options.mode, Mode::Fanout);
+  EXPECT_EQ(options.connections, 1'000u);
+  EXPECT_EQ(options.http_port, 2'381);
+  EXPECT_EQ(options.proxy, "p");
+  EXPECT_EQ(options.concurrency, 8u);
+  EXPECT_EQ(parse({"fanout"}).concurrency, 1u);
+  EXPECT_EQ(parse({"connect"}).concurrency, 50u);
+}
+
 TEST(Options, RefusesWhatItDoesNotUnderstand) {
   EXPECT_THAT(complaint({}), HasSubstr("mode is missing"));
   EXPECT_THAT(complaint({"fly"}), HasSubstr("no such mode: fly"));
@@ -68,6 +79,9 @@ TEST(Options, RefusesContradictions) {
   EXPECT_THAT(complaint({"uplink", "--messages", "1", "--seconds", "1"}), HasSubstr("exclude each other"));
   EXPECT_THAT(complaint({"uplink", "--password", "p"}), HasSubstr("needs --username"));
   EXPECT_THAT(complaint({"uplink", "--topic", ""}), HasSubstr("must not be empty"));
+  EXPECT_THAT(complaint({"fanout", "--qos", "2"}), HasSubstr("--qos"));
+  EXPECT_THAT(complaint({"fanout", "--payload", "19"}), HasSubstr("--payload"));
+  EXPECT_THAT(complaint({"fanout", "--payload", "16385"}), HasSubstr("--payload"));
 }
 
 }  // namespace

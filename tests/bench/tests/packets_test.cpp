@@ -59,6 +59,18 @@ TEST(PacketRing, EncodesALongRemainingLength) {
   EXPECT_EQ(gathered(ring, 0, 1).substr(0, 3), "\x32\xCD\x01");  // 205 = 0x4D + 1 * 128
 }
 
+TEST(EncodeSubscribe, HasOneFilter) {
+  EXPECT_EQ(encode_subscribe("a/b", 1), std::string("\x82\x08\0\x01\0\x03"
+                                                    "a/b\x01",
+                                                    10));
+}
+
+TEST(AppendPuback, PutsItBehindWhatIsThere) {
+  std::string out = "x";
+  append_puback(out, 0x0102);
+  EXPECT_EQ(out, std::string("x\x40\x02\x01\x02", 5));
+}
+
 TEST(PacketRing, GoesRound) {
   const auto ring = PacketRing::pubrel(4);
   EXPECT_EQ(gathered(ring, 6, 4), std::string("\x62\x02\0\x03\x62\x02\0\x04\x62\x02\0\x01\x62\x02\0\x02", 16));
