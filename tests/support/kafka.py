@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -61,14 +62,15 @@ def topic_exists(address: str, topic: str) -> bool:
 
 
 def free_port_pair() -> int:
-    """A port that is free now, and so is the next one: Kafka's controller takes it."""
+    """A port that is free now, and so is the next one: Kafka's controller takes it. Below the range from which the system
+    gives ports to connections: a broker starts seconds later, and again after it was killed."""
     while True:
+        port = random.randrange(15_000, 32_000)
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
+            except OSError:
                 continue
             return port
 
