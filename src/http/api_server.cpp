@@ -68,9 +68,9 @@ Request request_of(const RequestHead& head) {
 /// The library's view of a connection: a request line to read, and a place for the response, which leaves in one piece.
 class Exchange final : public httplib::Stream {
  public:
-  explicit Exchange(const RequestHead& head) : input_(head.method + " " + head.target + " HTTP/1.1\r\n\r\n") {}
+  explicit Exchange(const RequestHead& head) : input_("GET " + head.target + " HTTP/1.1\r\n\r\n") {}
 
-  [[nodiscard]] const std::string& response() const noexcept { return response_; }
+  [[nodiscard]] std::string response() && { return std::move(response_); }
 
   [[nodiscard]] bool is_readable() const override { return true; }
   [[nodiscard]] bool is_writable() const override { return true; }
@@ -158,18 +158,24 @@ class Server final : public httplib::Server {
     auto* const incoming = std::get_if<Connection::Incoming>(&read);
     if (incoming == nullptr) return false;
 
-    const Counters::Presence in_flight = counters_.in_flight();
     const bool last = !incoming->head.keep_alive || incoming->body_left_unread || connections_.closing();
-    Exchange exchange(incoming->head);
-    bool closed = false;
-    (void)process_request(exchange, last, closed, [incoming](httplib::Request& request) {
-      request.body = std::move(incoming->body);
-      if (!incoming->head.authorization.empty()) request.set_header("Authorization", incoming->head.authorization);
-      if (incoming->head.has_origin) request.set_header("Origin", "given");
-    });
-    if (!connection.send(exchange.response())) return false;
+    if (!connection.send(respond(*incoming, last))) return false;
     if (last) connection.finish();
     return !last;
+  }
+
+  /// `last`: the response says that the connection ends.
+  std::string respond(Connection::Incoming& incoming, bool last) {
+    const Counters::Presence in_flight = counters_.in_flight();
+    Exchange exchange(incoming.head);
+    bool closed = false;
+    (void)process_request(exchange, last, closed, [&incoming](httplib::Request& request) {
+      request.method = incoming.head.method;  // only now: the library refuses those it does not know
+      request.body = std::move(incoming.body);
+      if (!incoming.head.authorization.empty()) request.set_header("Authorization", incoming.head.authorization);
+      if (incoming.head.has_origin) request.set_header("Origin", "given");
+    });
+    return std::move(exchange).response();
   }
 
   void handle(const httplib::Request& request, httplib::Response& response) const {
@@ -244,8 +250,8 @@ class ApiServer::Impl {
                                                                           : -1;
     server_.set_socket_options([](socket_t) {});
     if (bound < 0) return false;
-    ::listen(listening, kBacklog);  // again: the library's backlog is five, compiled in
-    port_ = static_cast<std::uint16_t>(bound);
+    ::listen(listening, kBacklog);                              // again: the library's backlog is five, compiled in
+    if (port_ == 0) port_ = static_cast<std::uint16_t>(bound);  // from then on only read, by any thread
     return true;
   }
 

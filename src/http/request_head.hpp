@@ -22,7 +22,7 @@ struct Refusal {
 };
 
 struct RequestHead {
-  std::string method;
+  std::string method;         // any token
   std::string target;         // starts with '/', visible ASCII, not decoded
   std::string authorization;  // empty: none
   bool keep_alive = true;     // HTTP/1.1 without "Connection: close"

@@ -128,10 +128,15 @@ class Daemon:
         host, port = self._address("embedded kafka")
         return f"{host}:{port}"
 
-    def http(self, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> Response:
+    def http(
+        self, path: str, method: str = "GET", headers: dict[str, str] | None = None, body: object = None
+    ) -> Response:
+        """One request on a connection of its own. `body`: bytes and text are sent as they are, all else as JSON."""
+        if body is not None and not isinstance(body, bytes | str):
+            body = json.dumps(body)
         connection = http.client.HTTPConnection(*self.api, timeout=PATIENCE)
         try:
-            connection.request(method, path, headers=headers or {})
+            connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()
             return Response(response.status, dict(response.getheaders()), response.read().decode())
         finally:

@@ -3,15 +3,27 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "support.hpp"
 
 namespace mqttproxy::http::testing {
 namespace {
 
-using ServerTest = ApiServerTest;
+class ServerTest : public ApiServerTest {
+ protected:
+  /// Both ends of every connection are in this process.
+  static void SetUpTestSuite() {
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  }
+};
 
 TEST_F(ServerTest, ABusyPortIsAnError) {
   start();
@@ -31,6 +43,18 @@ TEST_F(ServerTest, AThousandKeepAliveClientsAreAllServed) {
   }
   EXPECT_EQ(bus_.messages().size(), 2'000U);
   EXPECT_EQ(metric("mqttproxy_http_connections"), "1000");
+}
+
+// Where devices hold the small descriptors, those of HTTP connections are beyond what select() takes.
+TEST_F(ServerTest, ALargeDescriptorIsServed) {
+  start();
+  std::vector<int> taken;
+  while (taken.empty() || taken.back() <= FD_SETSIZE) taken.push_back(::open("/dev/null", O_RDONLY));
+  RawClient peer = client();
+  peer.send(publish("x") + publish("y"));
+  EXPECT_EQ(peer.status(), 200);
+  EXPECT_EQ(peer.status(), 200);
+  for (const int fd : taken) ::close(fd);
 }
 
 TEST_F(ServerTest, ConnectionsBeyondTheLimitGet503UntilOthersLeave) {

@@ -122,7 +122,7 @@ TEST_F(ApiTest, AWrongMethodIs400AndSaysWhichIsRight) {
       {below("/topics/publish"), "POST"},     {below("/sessions"), "DELETE"}, {below("/sessions/a"), "GET, HEAD"},
       {below("/session/query"), "GET, HEAD"}, {"/metrics", "GET, HEAD"},      {"/healthz", "GET, HEAD"}};
   for (const auto& [target, methods] : allowed) {
-    for (const std::string method : {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"}) {
+    for (const std::string method : {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FETCH", "get"}) {
       if (methods.find(method) != std::string::npos) continue;
       const Answer answer = ask(method, target, R"({"topic":"t"})");
       expect_error(answer, 400);
