@@ -85,7 +85,7 @@ class Daemon {
     spdlog::info("draining timeout_ms={}", timeout.count());
     server_.stop_reading();
     const std::size_t given_up = producers_.drain(timeout);
-    api_.stop();  // before the workers it asks
+    api_.stop();  // before the workers end: what is asked and published meets somebody
     server_.close_all();
     if (given_up != 0) {
       spdlog::error("stopped records_given_up={}: not acknowledged to their devices, which will send them again",

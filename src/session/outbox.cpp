@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kFirstCapacity = 4;
 constexpr std::size_t kKeptCapacity = 64;
+constexpr std::size_t kPacketIds = 65'535;
 
 /// Room for one more: a circular_buffer does not grow by itself.
 template <class T>
@@ -107,9 +108,13 @@ mqtt::PacketId Outbox::next_packet_id() noexcept {
 }
 
 bool Outbox::acknowledge(mqtt::PacketId packet_id) noexcept {
-  const auto known = std::ranges::find(inflight_, packet_id, &Inflight::packet_id);
-  if (known == inflight_.end() || known->acknowledged) return false;
-  known->acknowledged = true;
+  if (inflight_.empty()) return false;
+  // Ids in flight follow one another, those acknowledged out of turn included: no search, whatever the client sends.
+  const std::size_t index = (packet_id + kPacketIds - inflight_.front().packet_id) % kPacketIds;
+  if (index >= inflight_.size()) return false;
+  Inflight& known = inflight_[index];
+  if (known.packet_id != packet_id || known.acknowledged) return false;
+  known.acknowledged = true;
   counters_[OutboxEvent::Acknowledged].add();
   while (!inflight_.empty() && inflight_.front().acknowledged) {
     inflight_.pop_front();
