@@ -225,27 +225,25 @@ void Connection::park(Park why) {
   if (why == Park::Producer) events[Event::ParkedProducer].add();
   if (why == Park::Window) events[Event::ParkedWindow].add();
   if (why == Park::Output) events[Event::ParkedOutput].add();
-  // What we do not read we cannot blame on the client. Not for Output: that is its own doing.
-  if (why == Park::Producer || why == Park::Window) worker_.set_deadline(self_, Worker::Clock::time_point::max());
+  touch();
 }
 
 void Connection::unpark(Park why) {
   parked_ = static_cast<std::uint8_t>(parked_ & ~bit(why));
+  touch();
   if (parked_ != 0) return go_on();
   worker_.counters().events[Event::Parked].sub();
-  if (core_.state() == session::Core::State::Connected) touch();
   worker_.reading_stopped() ? go_on() : consume_stash();
 }
 
 void Connection::touch() {
-  if (core_.state() != session::Core::State::Connected || core_.keep_alive() == 0) {
-    // Before CONNECT its own deadline runs on; without a keep-alive there is none.
-    if (core_.state() == session::Core::State::Connected) {
-      worker_.set_deadline(self_, Worker::Clock::time_point::max());
-    }
-    return;
-  }
-  worker_.set_deadline(self_, Worker::Clock::now() + std::chrono::milliseconds(1'500) * core_.keep_alive());
+  if (core_.state() != session::Core::State::Connected) return;  // before CONNECT its own deadline runs on
+  // What we do not read we cannot blame on the client. Not for Output: that is its own doing.
+  const bool ours = (parked_ & (bit(Park::Producer) | bit(Park::Window))) != 0;
+  const auto deadline = ours || core_.keep_alive() == 0
+                            ? Worker::Clock::time_point::max()
+                            : Worker::Clock::now() + std::chrono::milliseconds(1'500) * core_.keep_alive();
+  worker_.set_deadline(self_, deadline);
 }
 
 void Connection::go_on() {
