@@ -2,6 +2,7 @@
 #include "connection.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -164,7 +165,7 @@ void Connection::append_messages(session::Outbox& outbox, std::string& bytes) {
     worker_.counters().packets.out[static_cast<std::size_t>(mqtt::PacketType::Publish)].add();
     const std::string_view payload = next->delivery->payload();
     if (payload.size() > kCopiedPayload) {
-      send(bytes, payload);
+      send(bytes, next->delivery);
     } else {
       bytes += payload;
       if (bytes.size() < kBatchBytes) continue;
@@ -174,44 +175,49 @@ void Connection::append_messages(session::Outbox& outbox, std::string& bytes) {
   }
 }
 
-void Connection::send(std::string_view bytes, std::string_view payload) {
-  if ((bytes.empty() && payload.empty()) || peer_gone_) return;
+void Connection::send(std::string_view bytes, const session::DeliveryPtr& large) {
+  if ((bytes.empty() && !large) || peer_gone_) return;
   if (output_.empty()) {
-    iovec parts[] = {{const_cast<char*>(bytes.data()), bytes.size()},
-                     {const_cast<char*>(payload.data()), payload.size()}};
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = payload.empty() ? 1 : 2;
-    const ssize_t sent = ::sendmsg(descriptor_.native_handle(), &message, MSG_NOSIGNAL);
-    if (sent < 0 && !is_transient(errno)) {
-      peer_gone_ = true;
-      return;
-    }
-    const std::size_t taken = sent > 0 ? static_cast<std::size_t>(sent) : 0;
-    worker_.counters().events[Event::BytesOut].add(taken);
+    const std::string_view payload = large ? large->payload() : std::string_view();
+    std::array<iovec, 2> parts = {part(bytes), part(payload)};
+    const std::size_t taken = write(parts);
     const std::size_t of_bytes = std::min(taken, bytes.size());
-    bytes.remove_prefix(of_bytes);
-    payload.remove_prefix(taken - of_bytes);
-    if (bytes.empty() && payload.empty()) return;
+    output_.append(bytes.substr(of_bytes));
+    if (taken - of_bytes < payload.size()) output_.append(large, taken - of_bytes);
+    if (output_.empty()) return;
   } else {
     unsent_replies_ += static_cast<std::uint32_t>(bytes.size());
+    output_.append(bytes);
   }
-  output_.append(bytes).append(payload);
   arm_write();
   if (unsent_replies_ > kMaxUnsentReplies) park(Park::Output);
+}
+
+std::size_t Connection::write(std::span<iovec> parts) {
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t sent = ::sendmsg(descriptor_.native_handle(), &message, MSG_NOSIGNAL);
+  if (sent < 0) {
+    peer_gone_ = !is_transient(errno);
+    return 0;
+  }
+  worker_.counters().events[Event::BytesOut].add(static_cast<std::uint64_t>(sent));
+  return static_cast<std::size_t>(sent);
 }
 
 void Connection::on_writable(const boost::system::error_code& error) {
   write_armed_ = false;
   if (error) return lost(error);
-  const std::string rest = std::exchange(output_, {});
-  const std::uint32_t replies = std::exchange(unsent_replies_, 0);
-  send(rest);
-  unsent_replies_ = std::min(replies, static_cast<std::uint32_t>(output_.size()));
+  std::array<iovec, 3> parts = output_.parts();
+  output_.consume(write(parts));
+  unsent_replies_ = std::min(unsent_replies_, static_cast<std::uint32_t>(output_.copied_bytes()));
   if (output_.empty()) {
     std::string& buffer = worker_.reply_buffer();
     buffer.clear();
     flush(buffer);
+  } else {
+    arm_write();
   }
   if ((parked_ & bit(Park::Output)) != 0 && unsent_replies_ <= kMaxUnsentReplies / 2) return unpark(Park::Output);
   go_on();
