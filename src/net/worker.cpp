@@ -53,7 +53,7 @@ Worker::Worker(unsigned index, const config::Config& config, Shared& shared)
       io_(1),
       work_(boost::asio::make_work_guard(io_)),
       sweep_timer_(io_),
-      fanout_(*this, config.node.downlink),
+      fanout_(*this, config.node),
       wills_(*this),
       read_buffer_(std::make_unique<char[]>(kReadBytes + kMergeBytes)),
       random_(std::random_device{}()) {
