@@ -6,7 +6,6 @@ import pytest
 import schemathesis
 import yaml
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi.checks import positive_data_acceptance, unsupported_method
 
 from support import config

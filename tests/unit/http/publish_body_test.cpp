@@ -43,8 +43,8 @@ TEST(PublishBodyTest, WhatIsMissingOrNullIsZero) {
 }
 
 TEST(PublishBodyTest, KeysAreComparedWithoutCaseAndUnknownOnesAreSkipped) {
-  const auto message = one(
-      R"({"TOPIC":"t","QoS":1,"extra":{"topic":"no","a":[1,{"payload":"no"}]},"more":[[{}],null,1.5,-3],"Payload":"x","y":true})");
+  const auto message = one(R"({"TOPIC":"t","QoS":1,"extra":{"topic":"no","a":[1,{"payload":"no"}]},)"
+                           R"("more":[[{}],null,1.5,-3],"Payload":"x","y":true})");
   EXPECT_EQ(message.topic, "t");
   EXPECT_EQ(message.payload, "x");
   EXPECT_EQ(message.qos, mqtt::Qos::AtLeastOnce);
