@@ -3,6 +3,8 @@
 #include <system_error>
 #include <utility>
 
+#include <pthread.h>
+
 #include "mqttproxy/util/log.hpp"
 
 namespace mqttproxy::http {
@@ -41,6 +43,7 @@ void TaskQueue::shutdown() {
 }
 
 void TaskQueue::work(Threads::iterator self) {
+  ::pthread_setname_np(::pthread_self(), "http");
   std::unique_lock lock(mutex_);
   std::function<void()> job;
   while (next(lock, job)) {

@@ -2,6 +2,7 @@
 #include "connection.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -164,7 +165,7 @@ void Connection::append_messages(session::Outbox& outbox, std::string& bytes) {
     worker_.counters().packets.out[static_cast<std::size_t>(mqtt::PacketType::Publish)].add();
     const std::string_view payload = next->delivery->payload();
     if (payload.size() > kCopiedPayload) {
-      send(bytes, payload);
+      send(bytes, next->delivery);
     } else {
       bytes += payload;
       if (bytes.size() < kBatchBytes) continue;
@@ -174,44 +175,49 @@ void Connection::append_messages(session::Outbox& outbox, std::string& bytes) {
   }
 }
 
-void Connection::send(std::string_view bytes, std::string_view payload) {
-  if ((bytes.empty() && payload.empty()) || peer_gone_) return;
+void Connection::send(std::string_view bytes, const session::DeliveryPtr& large) {
+  if ((bytes.empty() && !large) || peer_gone_) return;
   if (output_.empty()) {
-    iovec parts[] = {{const_cast<char*>(bytes.data()), bytes.size()},
-                     {const_cast<char*>(payload.data()), payload.size()}};
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = payload.empty() ? 1 : 2;
-    const ssize_t sent = ::sendmsg(descriptor_.native_handle(), &message, MSG_NOSIGNAL);
-    if (sent < 0 && !is_transient(errno)) {
-      peer_gone_ = true;
-      return;
-    }
-    const std::size_t taken = sent > 0 ? static_cast<std::size_t>(sent) : 0;
-    worker_.counters().events[Event::BytesOut].add(taken);
+    const std::string_view payload = large ? large->payload() : std::string_view();
+    std::array<iovec, 2> parts = {part(bytes), part(payload)};
+    const std::size_t taken = write(parts);
     const std::size_t of_bytes = std::min(taken, bytes.size());
-    bytes.remove_prefix(of_bytes);
-    payload.remove_prefix(taken - of_bytes);
-    if (bytes.empty() && payload.empty()) return;
+    output_.append(bytes.substr(of_bytes));
+    if (taken - of_bytes < payload.size()) output_.append(large, taken - of_bytes);
+    if (output_.empty()) return;
   } else {
     unsent_replies_ += static_cast<std::uint32_t>(bytes.size());
+    output_.append(bytes);
   }
-  output_.append(bytes).append(payload);
   arm_write();
   if (unsent_replies_ > kMaxUnsentReplies) park(Park::Output);
+}
+
+std::size_t Connection::write(std::span<iovec> parts) {
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t sent = ::sendmsg(descriptor_.native_handle(), &message, MSG_NOSIGNAL);
+  if (sent < 0) {
+    peer_gone_ = !is_transient(errno);
+    return 0;
+  }
+  worker_.counters().events[Event::BytesOut].add(static_cast<std::uint64_t>(sent));
+  return static_cast<std::size_t>(sent);
 }
 
 void Connection::on_writable(const boost::system::error_code& error) {
   write_armed_ = false;
   if (error) return lost(error);
-  const std::string rest = std::exchange(output_, {});
-  const std::uint32_t replies = std::exchange(unsent_replies_, 0);
-  send(rest);
-  unsent_replies_ = std::min(replies, static_cast<std::uint32_t>(output_.size()));
+  std::array<iovec, 3> parts = output_.parts();
+  output_.consume(write(parts));
+  unsent_replies_ = std::min(unsent_replies_, static_cast<std::uint32_t>(output_.copied_bytes()));
   if (output_.empty()) {
     std::string& buffer = worker_.reply_buffer();
     buffer.clear();
     flush(buffer);
+  } else {
+    arm_write();
   }
   if ((parked_ & bit(Park::Output)) != 0 && unsent_replies_ <= kMaxUnsentReplies / 2) return unpark(Park::Output);
   go_on();
@@ -225,27 +231,25 @@ void Connection::park(Park why) {
   if (why == Park::Producer) events[Event::ParkedProducer].add();
   if (why == Park::Window) events[Event::ParkedWindow].add();
   if (why == Park::Output) events[Event::ParkedOutput].add();
-  // What we do not read we cannot blame on the client. Not for Output: that is its own doing.
-  if (why == Park::Producer || why == Park::Window) worker_.set_deadline(self_, Worker::Clock::time_point::max());
+  touch();
 }
 
 void Connection::unpark(Park why) {
   parked_ = static_cast<std::uint8_t>(parked_ & ~bit(why));
+  touch();
   if (parked_ != 0) return go_on();
   worker_.counters().events[Event::Parked].sub();
-  if (core_.state() == session::Core::State::Connected) touch();
   worker_.reading_stopped() ? go_on() : consume_stash();
 }
 
 void Connection::touch() {
-  if (core_.state() != session::Core::State::Connected || core_.keep_alive() == 0) {
-    // Before CONNECT its own deadline runs on; without a keep-alive there is none.
-    if (core_.state() == session::Core::State::Connected) {
-      worker_.set_deadline(self_, Worker::Clock::time_point::max());
-    }
-    return;
-  }
-  worker_.set_deadline(self_, Worker::Clock::now() + std::chrono::milliseconds(1'500) * core_.keep_alive());
+  if (core_.state() != session::Core::State::Connected) return;  // before CONNECT its own deadline runs on
+  // What we do not read we cannot blame on the client. Not for Output: that is its own doing.
+  const bool ours = (parked_ & (bit(Park::Producer) | bit(Park::Window))) != 0;
+  const auto deadline = ours || core_.keep_alive() == 0
+                            ? Worker::Clock::time_point::max()
+                            : Worker::Clock::now() + std::chrono::milliseconds(1'500) * core_.keep_alive();
+  worker_.set_deadline(self_, deadline);
 }
 
 void Connection::go_on() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "mqttproxy/pipeline/context.hpp"
 #include "mqttproxy/session/core.hpp"
 
+#include "output.hpp"
 #include "shared.hpp"
 
 namespace mqttproxy::net {
@@ -82,8 +84,10 @@ class Connection final : public session::Host, public pipeline::Suspender {
   /// state.
   void flush(std::string& replies);
   void append_messages(session::Outbox& outbox, std::string& bytes);
-  /// Both parts in one write; what the socket does not take waits in output_.
-  void send(std::string_view bytes, std::string_view payload = {});
+  /// Both parts in one write, of `large` the payload; what the socket does not take waits in output_.
+  void send(std::string_view bytes, const session::DeliveryPtr& large = {});
+  /// Returns how many bytes the socket has taken.
+  std::size_t write(std::span<iovec> parts);
   void park(Park why);
   void unpark(Park why);
   void go_on();  // after anything that may have changed: close, move home, or arm what has to be awaited
@@ -100,7 +104,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   boost::asio::posix::stream_descriptor descriptor_;
   session::Core core_;
   std::string stash_;                                  // received, not consumed
-  std::string output_;                                 // to be sent
+  Output output_;                                      // to be sent
   std::string address_;                                // of the peer
   std::unique_ptr<pipeline::Context::Memory> memory_;  // of a run that waits
   session::Handle self_;

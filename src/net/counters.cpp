@@ -1,5 +1,6 @@
 #include "counters.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace mqttproxy::net {
@@ -23,8 +24,10 @@ double sum(Workers workers, session::OutboxEvent event) {
   return sum(workers, [event](const WorkerCounters& w) -> const metrics::Counter& { return w.outbox[event]; });
 }
 
-struct EventFamily {
-  Event event;
+/// One counter of a set as a metric.
+template <class E>
+struct Family {
+  E event;
   std::string_view name;
   std::string_view help;
   std::string_view label = {};
@@ -38,7 +41,7 @@ constexpr std::string_view kParksHelp = "How often a connection was not read on,
 constexpr std::string_view kBytes = "mqttproxy_bytes_total";
 constexpr std::string_view kBytesHelp = "MQTT bytes on the wire.";
 
-constexpr EventFamily kCounters[] = {
+constexpr Family<Event> kCounters[] = {
     {Event::Accepted, "mqttproxy_accepts_total", "TCP connections accepted."},
     {Event::AcceptRefused, "mqttproxy_accepts_refused_total", "TCP connections closed at once: connection limit."},
     {Event::AcceptFailed, "mqttproxy_accept_errors_total", "accept() failed: out of descriptors or memory."},
@@ -60,7 +63,7 @@ constexpr EventFamily kCounters[] = {
     {Event::SessionsExpired, "mqttproxy_sessions_expired_total", "Offline sessions removed after their expiry."},
 };
 
-constexpr EventFamily kGauges[] = {
+constexpr Family<Event> kGauges[] = {
     {Event::Connections, "mqttproxy_connections", "Open MQTT connections."},
     {Event::Parked, "mqttproxy_connections_parked", "Connections that are not read now: something downstream is full."},
     {Event::WillsWaiting, "mqttproxy_wills_waiting", "Will messages that wait for room in a producer queue."},
@@ -69,21 +72,13 @@ constexpr EventFamily kGauges[] = {
     {Event::SubscriptionBytes, "mqttproxy_subscription_tree_bytes", "Memory of the subscription trees."},
 };
 
-struct OutboxFamily {
-  session::OutboxEvent event;
-  std::string_view name;
-  std::string_view help;
-  std::string_view label = {};
-  std::string_view value = {};
-};
-
 constexpr std::string_view kSent = "mqttproxy_downlink_sent_total";
 constexpr std::string_view kSentHelp = "PUBLISH packets to devices, by QoS; repetitions not counted.";
 constexpr std::string_view kDropped = "mqttproxy_downlink_dropped_total";
 constexpr std::string_view kDroppedHelp =
     "Messages a session lost: its queue was full; QoS 0 to a slow or an absent client.";
 
-constexpr OutboxFamily kOutboxCounters[] = {
+constexpr Family<session::OutboxEvent> kOutboxCounters[] = {
     {session::OutboxEvent::Sent0, kSent, kSentHelp, "qos", "0"},
     {session::OutboxEvent::Sent1, kSent, kSentHelp, "qos", "1"},
     {session::OutboxEvent::Resent, "mqttproxy_downlink_resent_total",
@@ -95,7 +90,7 @@ constexpr OutboxFamily kOutboxCounters[] = {
     {session::OutboxEvent::DroppedOffline, kDropped, kDroppedHelp, "cause", "offline"},
 };
 
-constexpr OutboxFamily kOutboxGauges[] = {
+constexpr Family<session::OutboxEvent> kOutboxGauges[] = {
     {session::OutboxEvent::Queued, "mqttproxy_session_queue_messages", "Messages that wait in sessions."},
     {session::OutboxEvent::QueuedBytes, "mqttproxy_session_queue_bytes", "The same in bytes."},
     {session::OutboxEvent::Subscriptions, "mqttproxy_subscriptions", "Subscriptions of all sessions."},
@@ -127,12 +122,14 @@ void collect_packets(Workers workers, metrics::Scrape& scrape) {
 }  // namespace
 
 void collect(Workers workers, metrics::Scrape& scrape) {
-  for (const EventFamily& f : kCounters)
+  const auto counter = [&](const auto& f) {
     scrape.counter(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
-  for (const EventFamily& f : kGauges) scrape.gauge(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
-  for (const OutboxFamily& f : kOutboxCounters)
-    scrape.counter(f.name, f.help, sum(workers, f.event), labels(f.label, f.value));
-  for (const OutboxFamily& f : kOutboxGauges) scrape.gauge(f.name, f.help, sum(workers, f.event));
+  };
+  const auto gauge = [&](const auto& f) { scrape.gauge(f.name, f.help, sum(workers, f.event)); };
+  std::ranges::for_each(kCounters, counter);
+  std::ranges::for_each(kGauges, gauge);
+  std::ranges::for_each(kOutboxCounters, counter);
+  std::ranges::for_each(kOutboxGauges, gauge);
   collect_packets(workers, scrape);
   for (std::size_t code = 0; code < 6; ++code) {
     scrape.counter("mqttproxy_connects_total", "CONNECT packets by the return code they were answered with.",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -16,8 +17,9 @@ using downlink::SessionDetail;
 using downlink::SessionSummary;
 
 constexpr std::chrono::seconds kPatience{5};
-/// Sessions looked at before the worker does something else.
-constexpr std::uint32_t kScannedPerTurn = 1'000;
+/// Sessions, and filters of theirs, looked at before the worker does something else.
+constexpr std::size_t kScannedPerTurn = 1'000;
+constexpr std::size_t kRemovedPerTurn = 1'000;
 
 /// Runs `question(Worker&)` on the worker and waits for its answer.
 template <class Answer, class Question>
@@ -39,26 +41,28 @@ struct Scan {
   std::atomic<bool> abandoned{false};
 };
 
-/// The first filter that contains the text, nullopt when none does.
-std::optional<std::string> matching_filter(const session::Subscriptions& subscriptions, std::uint32_t slot,
-                                           const session::FilterSet& filters, const std::string& text) {
-  for (auto& [filter, granted] : subscriptions.list(slot, filters)) {
-    if (filter.find(text) != std::string::npos) return std::move(filter);
+/// The first filter in byte order that contains the text, nullopt when none does.
+std::optional<std::string> matching_filter(const mqtt::SubscriptionTree& tree, const session::FilterSet& filters,
+                                           const std::string& text) {
+  std::optional<std::string> first;
+  for (const mqtt::SubscriptionTree::FilterId id : filters) {
+    std::string filter = tree.text(id);
+    if (filter.find(text) != std::string::npos && (!first || filter < *first)) first = std::move(filter);
   }
-  return std::nullopt;
+  return first;
 }
 
 void scan_some(Worker& worker, const std::shared_ptr<Scan>& scan) {
   if (scan->abandoned.load(std::memory_order_relaxed)) return;
   const ProxyRuntime* proxy = worker.proxy(scan->proxy);
   const std::uint32_t end = proxy == nullptr ? 0 : proxy->registry.slots();
-  const std::uint32_t stop = std::min(end, scan->next_slot + kScannedPerTurn);
-  for (; scan->next_slot < stop; ++scan->next_slot) {
+  for (std::size_t scanned = 0; scan->next_slot < end && scanned < kScannedPerTurn; ++scan->next_slot, ++scanned) {
     const session::Session* session = proxy->registry.session_in(scan->next_slot);
     if (session == nullptr) continue;
     std::string filter;
     if (scan->text) {
-      auto match = matching_filter(proxy->registry.subscriptions(), scan->next_slot, session->filters, *scan->text);
+      auto match = matching_filter(proxy->registry.subscriptions().tree(), session->filters, *scan->text);
+      scanned += session->filters.size();
       if (!match) continue;
       filter = std::move(*match);
     }
@@ -123,6 +127,9 @@ std::optional<std::vector<SessionSummary>> Directory::list(std::string_view prox
   }
   if (!complete) return std::nullopt;
   std::ranges::sort(sessions, {}, &SessionSummary::client_id);
+  // A client that came back between two turns has a new session, and may have been seen in both.
+  const auto again = std::ranges::unique(sessions, {}, &SessionSummary::client_id);
+  sessions.erase(again.begin(), again.end());
   return sessions;
 }
 
@@ -147,16 +154,22 @@ std::optional<std::size_t> Directory::remove(std::string_view proxy, std::vector
   }
   std::size_t removed = 0;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    if (by_home[i].empty()) continue;
-    const auto count =
-        ask<std::size_t>(*workers_[i], [proxy = std::string(proxy), ids = std::move(by_home[i])](Worker& worker) {
-          ProxyRuntime* runtime = worker.proxy(proxy);
-          std::size_t gone = 0;
-          for (const std::string& id : ids) gone += runtime != nullptr && worker.remove_session(*runtime, id) ? 1U : 0U;
-          return gone;
-        });
-    if (!count) return std::nullopt;
-    removed += *count;
+    for (std::vector<std::string>& ids = by_home[i]; !ids.empty();) {
+      const auto last = ids.end() - static_cast<std::ptrdiff_t>(std::min(ids.size(), kRemovedPerTurn));
+      std::vector<std::string> some(std::make_move_iterator(last), std::make_move_iterator(ids.end()));
+      ids.erase(last, ids.end());
+      const auto count =
+          ask<std::size_t>(*workers_[i], [proxy = std::string(proxy), some = std::move(some)](Worker& worker) {
+            ProxyRuntime* runtime = worker.proxy(proxy);
+            std::size_t gone = 0;
+            for (const std::string& id : some) {
+              gone += runtime != nullptr && worker.remove_session(*runtime, id) ? 1U : 0U;
+            }
+            return gone;
+          });
+      if (!count) return std::nullopt;
+      removed += *count;
+    }
   }
   return removed;
 }

@@ -1,5 +1,8 @@
 #include "fanout.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include <boost/asio/post.hpp>
 
 #include "worker.hpp"
@@ -8,16 +11,23 @@ namespace mqttproxy::net {
 
 namespace {
 
-/// One turn ends here, so that sockets are served between the turns of a long fan-out. Within a turn every connection
-/// is written to once, however many messages it gets.
+/// One turn ends here, so that sockets are served between the turns of a long fan-out. Of the messages of one turn
+/// every connection gets its share with one write.
 constexpr std::size_t kMessagesPerTurn = 64;
 constexpr std::size_t kMatchesPerTurn = 16'384;
+constexpr std::size_t kFlushesPerTurn = 512;
 
 std::size_t bytes_of(const downlink::Message& message) noexcept {
   return sizeof message + message.topic.size() + message.payload.size();
 }
 
 }  // namespace
+
+Fanout::Fanout(Worker& worker, const config::NodeConfig& node)
+    : worker_(worker),
+      limits_(node.downlink),
+      messages_per_turn_(std::min<std::size_t>(kMessagesPerTurn, node.limits.session_queue_messages)),
+      bytes_per_turn_(std::min(node.limits.max_unsent_bytes, node.limits.session_queue_bytes)) {}
 
 bool Fanout::push(const downlink::MessagePtr& message) {
   {
@@ -41,32 +51,45 @@ void Fanout::post_run() {
   boost::asio::post(worker_.io(), [this] { run(); });
 }
 
-downlink::MessagePtr Fanout::pop() {
-  const std::scoped_lock lock(mutex_);
-  if (inbox_.empty()) {
-    running_ = false;
-    return nullptr;
+void Fanout::run() {
+  if (due_.empty()) take_messages();
+  flush_some();
+  if (!due_.empty() || !rest()) post_run();
+}
+
+void Fanout::take_messages() {
+  std::size_t matches = 0;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < messages_per_turn_ && matches < kMatchesPerTurn; ++i) {
+    const downlink::MessagePtr message =
+        pop(i == 0 ? std::numeric_limits<std::size_t>::max() : bytes_per_turn_ - bytes);
+    if (!message) return;
+    bytes += std::min(bytes_of(*message), bytes_per_turn_ - bytes);
+    matches += deliver(message);
   }
+}
+
+void Fanout::flush_some() {
+  for (std::size_t i = 0; i < kFlushesPerTurn && !due_.empty(); ++i) {
+    const session::Handle handle = due_.back();
+    due_.pop_back();
+    if (Connection* connection = worker_.find(handle)) connection->on_downlink();
+  }
+}
+
+downlink::MessagePtr Fanout::pop(std::size_t room) {
+  const std::scoped_lock lock(mutex_);
+  if (inbox_.empty() || bytes_of(*inbox_.front()) > room) return nullptr;
   downlink::MessagePtr message = std::move(inbox_.front());
   inbox_.pop_front();
   inbox_bytes_ -= bytes_of(*message);
   return message;
 }
 
-void Fanout::run() {
-  bool more = true;
-  std::size_t matches = 0;
-  for (std::size_t i = 0; i < kMessagesPerTurn && matches < kMatchesPerTurn; ++i) {
-    const downlink::MessagePtr message = pop();
-    more = message != nullptr;
-    if (!more) break;
-    matches += deliver(message);
-  }
-  for (const session::Handle handle : due_) {
-    if (Connection* connection = worker_.find(handle)) connection->on_downlink();
-  }
-  due_.clear();
-  if (more) post_run();
+bool Fanout::rest() {
+  const std::scoped_lock lock(mutex_);
+  if (inbox_.empty()) running_ = false;
+  return inbox_.empty();
 }
 
 std::size_t Fanout::deliver(const downlink::MessagePtr& message) {

@@ -18,8 +18,8 @@ class Worker;
 
 class Fanout {
  public:
-  /// The limits must outlive it.
-  Fanout(Worker& worker, const config::DownlinkConfig& limits) : worker_(worker), limits_(limits) {}
+  /// The configuration must outlive it.
+  Fanout(Worker& worker, const config::NodeConfig& node);
 
   /// False: the inbox is full. Any thread.
   [[nodiscard]] bool push(const downlink::MessagePtr& message);
@@ -34,12 +34,20 @@ class Fanout {
 
  private:
   void run();
-  [[nodiscard]] downlink::MessagePtr pop();
+  void take_messages();
+  void flush_some();
+  /// nullptr: there is none, or it counts for more than `room` bytes.
+  [[nodiscard]] downlink::MessagePtr pop(std::size_t room);
+  /// True when the inbox is empty: the next push() starts the next run().
+  [[nodiscard]] bool rest();
   [[nodiscard]] std::size_t deliver(const downlink::MessagePtr& message);
   void post_run();
 
   Worker& worker_;
   const config::DownlinkConfig& limits_;
+  // What an outbox that was empty takes of one turn, so that nothing is dropped before the client had a chance.
+  const std::size_t messages_per_turn_;
+  const std::size_t bytes_per_turn_;
   metrics::SharedCounter refused_;
 
   mutable std::mutex mutex_;  // held for a push or a pop, once per message
@@ -47,7 +55,7 @@ class Fanout {
   std::size_t inbox_bytes_ = 0;
   bool running_ = false;  // run() is posted or under way
 
-  std::vector<session::Handle> due_;  // connections to flush after this slice
+  std::vector<session::Handle> due_;  // connections to flush before the next messages are taken
 };
 
 }  // namespace mqttproxy::net

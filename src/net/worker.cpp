@@ -1,16 +1,11 @@
 #include "worker.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/container_hash/hash.hpp>
-#include <netinet/tcp.h>
 #include <pthread.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "mqttproxy/util/log.hpp"
 #include "mqttproxy/util/text.hpp"
@@ -25,19 +20,9 @@ namespace {
 /// Keep-alive closes between 1.5 and 2 periods: a quarter of the smallest period keeps that for one second too.
 constexpr auto kSweepInterval = std::chrono::milliseconds(250);
 constexpr auto kSessionSweepInterval = std::chrono::seconds(30);
-constexpr std::size_t kAcceptBatch = 64;
 constexpr std::size_t kCloseBatch = 1'000;
 
 constexpr std::uint32_t kTokenSlots = 1U << 24U;
-
-std::string format(const boost::asio::ip::tcp::endpoint& endpoint) {
-  boost::asio::ip::address address = endpoint.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    address = boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
-  }
-  const std::string host = address.to_string();
-  return (address.is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
-}
 
 /// A token is lane (8 bits) · slot of the publication (24) · generation (32).
 Handle publication_of(std::uint64_t token) noexcept {
@@ -53,7 +38,7 @@ Worker::Worker(unsigned index, const config::Config& config, Shared& shared)
       io_(1),
       work_(boost::asio::make_work_guard(io_)),
       sweep_timer_(io_),
-      fanout_(*this, config.node.downlink),
+      fanout_(*this, config.node),
       wills_(*this),
       read_buffer_(std::make_unique<char[]>(kReadBytes + kMergeBytes)),
       random_(std::random_device{}()) {
@@ -166,62 +151,6 @@ void Worker::abandon(Handle handle) noexcept {
   publication->qos = mqtt::Qos::AtMostOnce;
   publication->outcome = std::max(publication->outcome, kafka::Outcome::Refused);
   if (--publication->outstanding == 0) publications_.erase(handle);
-}
-
-// ---- accepting -----------------------------------------------------------------------------------------------------
-
-void Worker::await_connections(Listener& listener) {
-  listener.socket.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                             [this, &listener](const boost::system::error_code& error) {
-                               if (!error && !reading_stopped_) accept_batch(listener);
-                             });
-}
-
-void Worker::accept_batch(Listener& listener) {
-  for (std::size_t i = 0; i < kAcceptBatch; ++i) {
-    boost::asio::ip::tcp::endpoint peer;
-    auto size = static_cast<socklen_t>(peer.capacity());
-    const int fd = ::accept4(listener.socket.native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      counters_.events[Event::AcceptFailed].add();
-      listener.paused = true;  // out of descriptors or memory: a busy loop would make it worse
-      return;
-    }
-    peer.resize(size);
-    if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >= shared_.max_connections) {
-      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-      counters_.events[Event::AcceptRefused].add();
-      ::close(fd);
-      continue;
-    }
-    counters_.events[Event::Accepted].add();
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    adopt({fd, listener.proxy, format(peer), {}});
-  }
-  await_connections(listener);
-}
-
-void Worker::adopt(Arrival arrival) {
-  if (reading_stopped_) {
-    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-    ::close(arrival.fd);
-    return;
-  }
-  const Handle handle = connections_.emplace();
-  auto connection =
-      std::make_unique<Connection>(*this, proxies_[arrival.proxy], arrival.fd, std::move(arrival.address));
-  Connection& started = *connection;
-  connections_.find(handle)->connection = std::move(connection);
-  started.start(handle, arrival.received);
-}
-
-void Worker::move_home(Handle connection, unsigned home, Arrival arrival) {
-  counters_.events[Event::MovedHome].add();
-  erase(connection);
-  peers_[home]->post_arrival(std::move(arrival));
 }
 
 // ---- what other threads post ---------------------------------------------------------------------------------------

@@ -285,11 +285,18 @@ void World::check() {
   std::size_t queued_bytes = 0;
   std::size_t inflight = 0;
   std::size_t filters = 0;
+  for (const Line& line : lines_) {
+    const Session* session = registry_.find(line.session());
+    require(line.session().valid() == (session != nullptr), "a connection has its session");
+    require(session == nullptr || session->connection == line.self(), "and the session its connection");
+  }
   for (std::uint32_t slot = 0; slot < registry_.slots(); ++slot) {
     const Session* session = registry_.session_in(slot);
     if (session == nullptr) continue;
     filters += session->filters.size();
-    require(session->connection.valid() == (find(session->connection) != nullptr), "it knows who serves it");
+    const Line* line = find(session->connection);
+    require(session->connection.valid() == (line != nullptr), "nobody or somebody serves it");
+    require(line == nullptr || line->due() == session->flush_due, "it knows whether a flush is due");
     const std::size_t sent = client(session->client_id).unacknowledged.size();
     require(sent == (session->outbox ? session->outbox->inflight() : 0), "in flight is what the client has to answer");
     if (!session->outbox) continue;

@@ -99,6 +99,7 @@ class Line final : public Host {
   [[nodiscard]] Handle self() const noexcept { return self_; }
   [[nodiscard]] Handle session() const noexcept { return session_; }
   [[nodiscard]] Client* client() noexcept { return client_; }
+  [[nodiscard]] bool due() const noexcept { return due_; }
   void answer(Answer answer) noexcept { answer_ = answer; }
 
   /// A new connection where there is none.

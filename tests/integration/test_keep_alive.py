@@ -2,7 +2,7 @@
 
 import time
 
-from support import mqtt
+from support import config, mqtt
 from support.daemon import Daemon
 from support.mqtt import Will, connected
 
@@ -48,3 +48,18 @@ def test_MQTT_3_1_2_24_a_silent_client_is_closed_before_twice_the_period(daemon:
         said = time.monotonic()
         client.expect_alive()
         assert 9 <= seconds_until_closed(client, said) < 12
+
+
+def test_the_clock_stands_while_the_client_is_not_read(start_daemon) -> None:
+    """Its second message finds the producer queue full in the same read as the first: what we do not read we cannot
+    blame on it."""
+    nowhere = config.kafka_filter("127.0.0.1:1", queue={"maxMessages": 1})
+    daemon = start_daemon(config.render(config.node(threads=1), config.proxy(), config.pipeline("publish", nowhere)))
+    with connected(daemon.address(), "parked", keep_alive=1) as parked:
+        parked.send(*(mqtt.publish("t", b"x", qos=1, packet_id=i) for i in (1, 2)))
+        daemon.wait_metric(1, "mqttproxy_connections_parked")
+        with connected(daemon.address(), "silent", keep_alive=1) as silent:  # its time is up after the other's
+            silent.expect_closed()
+        assert daemon.metrics().total("mqttproxy_connections_parked") == 1
+        assert daemon.metrics().total("mqttproxy_disconnects_total", reason="keep_alive") == 1
+    daemon.kill()  # its messages are stored nowhere: it would not end well

@@ -14,6 +14,7 @@
 #include "mqttproxy/session/outbox.hpp"
 #include "mqttproxy/session/slab.hpp"
 #include "mqttproxy/session/subscriptions.hpp"
+#include "mqttproxy/util/sip_hash.hpp"
 
 namespace mqttproxy::session {
 
@@ -113,13 +114,19 @@ class Registry {
   [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
 
  private:
+  /// Keyed: client ids that collide cannot be chosen.
+  struct Hash {
+    util::SipHash hash;
+    std::size_t operator()(std::string_view client_id) const noexcept { return hash(client_id); }
+  };
+
   void erase(Handle session);
 
   const RegistryLimits limits_;
   OutboxCounters& counters_;
   Subscriptions subscriptions_;
   Slab<Session> sessions_;
-  std::unordered_map<std::string_view, Handle> by_client_id_;  // keys are views into sessions_
+  std::unordered_map<std::string_view, Handle, Hash> by_client_id_;  // keys are views into sessions_
 };
 
 }  // namespace mqttproxy::session

@@ -152,6 +152,21 @@ TEST_F(ServerTest, AFailureToAcceptIsNotTheEndOfTheApi) {
   EXPECT_EQ(peer.status(), 200);
 }
 
+TEST_F(ServerTest, AnExceptionCostsOneRequest) {
+  start();
+  bus_.throws = true;
+  RawClient peer = client();
+  peer.send(publish("x"));
+  const auto response = peer.receive();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->status, 500);
+  EXPECT_EQ(response->body, R"({"code":500,"message":"internal error"})");
+  EXPECT_FALSE(response->headers.contains("exception_what"));
+  peer.send(request("GET", "/healthz"));
+  EXPECT_EQ(peer.status(), 200);
+  EXPECT_EQ(metric(R"(mqttproxy_http_requests_total{route="publish",code="500"})"), "1");
+}
+
 TEST_F(ServerTest, RequestsAreCountedByRouteAndCode) {
   start();
   RawClient peer = client();

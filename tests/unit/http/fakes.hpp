@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,7 @@ class FakeBus final : public downlink::Bus {
  public:
   downlink::PublishResult publish(std::vector<downlink::Message> messages) override {
     std::unique_lock lock(mutex_);
+    if (throws) throw std::runtime_error("out of order");
     ++waiting_;
     changed_.notify_all();
     changed_.wait(lock, [this] { return !shut_; });
@@ -62,6 +64,7 @@ class FakeBus final : public downlink::Bus {
   }
 
   std::size_t room = 1'000'000;
+  bool throws = false;
 
  private:
   mutable std::mutex mutex_;
