@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "mqttproxy/downlink/kafka_bus.hpp"
 #include "mqttproxy/filters/register.hpp"
 
 namespace mqttproxy::app {
@@ -40,12 +41,19 @@ std::optional<config::Config> load_and_validate(const std::string& file) {
     NoSink sink;
     (void)build_pipelines(*config,
                           make_registry([&sink](const kafka::ProducerOptions&) -> kafka::RecordSink& { return sink; }));
+    if (config->node.downlink.mode == config::DownlinkMode::Kafka) (void)downlink::read_kafka_bus(*config);
   }
   if (!diagnostics->ok()) {
     std::cerr << diagnostics->format_errors();
     return std::nullopt;
   }
   return config;
+}
+
+std::unique_ptr<downlink::Bus> make_bus(const config::Config& config, std::vector<downlink::WorkerPort*> workers,
+                                        metrics::Registry& metrics) {
+  if (config.node.downlink.mode == config::DownlinkMode::Local) return downlink::make_local_bus(std::move(workers));
+  return downlink::make_kafka_bus(downlink::read_kafka_bus(config), std::move(workers), metrics);
 }
 
 kafka::RecordSink& ProducerPool::get(const kafka::ProducerOptions& options) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mqttproxy/config/config.hpp"
+#include "mqttproxy/downlink/bus.hpp"
 #include "mqttproxy/kafka/producer.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
 #include "mqttproxy/pipeline/pipeline.hpp"
@@ -27,6 +28,11 @@ using SinkFor = std::function<kafka::RecordSink&(const kafka::ProducerOptions&)>
 /// All pipelines of the configuration, by index; a nullptr for each that is wrong (see the diagnostics).
 [[nodiscard]] std::vector<std::unique_ptr<pipeline::Pipeline>> build_pipelines(
     const config::Config& config, const pipeline::FilterRegistry& registry);
+
+/// As downlink.mode says. The workers must outlive it.
+[[nodiscard]] std::unique_ptr<downlink::Bus> make_bus(const config::Config& config,
+                                                      std::vector<downlink::WorkerPort*> workers,
+                                                      metrics::Registry& metrics);
 
 /// One producer per distinct set of options, shared by all workers.
 class ProducerPool {

@@ -7,7 +7,8 @@ namespace mqttproxy::app {
 
 /// Runs until SIGTERM or SIGINT.
 [[nodiscard]] int run_daemon(const RunOptions& options);
-/// Everything a start would refuse, without starting anything. Errors and warnings to stderr.
+/// Everything a start would refuse, without starting anything; with --connect also what is wrong with the downlink
+/// topic. Errors and warnings to stderr.
 [[nodiscard]] int check(const CheckOptions& options);
 /// What a PUBLISH would become, through the same pipelines the daemon runs.
 [[nodiscard]] int explain(const ExplainOptions& options);

@@ -54,7 +54,7 @@ class Daemon {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         server_(config, raise_descriptor_limit(), metrics_),
         producers_(server_.lanes(), metrics_),
-        bus_(downlink::make_local_bus(server_.ports())),
+        bus_(make_bus(config, server_.ports(), metrics_)),
         hashing_("passwords", kHashingThreads, config.node.limits.max_waiting_passwords),
         api_(
             config.node.api, metrics_, [this] { return reasons_not_ready(); }, backends()) {}
@@ -67,7 +67,9 @@ class Daemon {
         &hashing_);
     server_.start([&] { return build_pipelines(config_, registry); });
     api_.start();  // after the pipelines: readiness looks at the producers they made
-    spdlog::info("downlink mode=local: sessions and what waits in them are in this process's memory only");
+    const bool local = config_.node.downlink.mode == config::DownlinkMode::Local;
+    spdlog::info("downlink mode={}: sessions and what waits in them are in this process's memory only",
+                 local ? "local" : "kafka");
     spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_.node.name,
                  server_.workers(), server_.max_connections());
   }
@@ -84,7 +86,12 @@ class Daemon {
     const auto timeout = config_.node.limits.drain_timeout;
     spdlog::info("draining timeout_ms={}", timeout.count());
     server_.stop_reading();
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
     const std::size_t given_up = producers_.drain(timeout);
+    // Before the API, whose requests wait for it.
+    bus_->stop(
+        std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()),
+                 std::chrono::milliseconds(0)));
     api_.stop();  // before the workers end: what is asked and published meets somebody
     server_.close_all();
     if (given_up != 0) {
@@ -118,6 +125,7 @@ class Daemon {
 
   [[nodiscard]] std::vector<std::string> reasons_not_ready() const {
     std::vector<std::string> reasons = producers_.reasons_not_ready();
+    if (std::string reason = bus_->reason_not_ready(); !reason.empty()) reasons.push_back("downlink: " + reason);
     if (draining_.load()) reasons.emplace_back("draining");
     return reasons;
   }

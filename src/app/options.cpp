@@ -11,6 +11,7 @@ namespace {
 constexpr const char* kExamples = R"(Examples:
   mqttproxy --config /etc/mqttproxy/mqttproxy.yaml
   mqttproxy check mqttproxy.yaml
+  mqttproxy check mqttproxy.yaml --connect
   mqttproxy explain --config mqttproxy.yaml --topic gateway/g1/iphone/log
 
 Exit codes: 0 clean end, 1 failure at run time, 2 configuration or command line wrong.)";
@@ -28,6 +29,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   CheckOptions check;
   CLI::App* check_command = app.add_subcommand("check", "Validate a configuration file and exit");
   check_command->add_option("FILE", check.config, "The configuration file")->required();
+  check_command->add_flag("--connect", check.connect, "Also ask Kafka for the downlink topic; makes nothing");
 
   ExplainOptions explain;
   CLI::App* explain_command = app.add_subcommand(

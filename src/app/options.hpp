@@ -13,6 +13,7 @@ struct RunOptions {
 
 struct CheckOptions {
   std::string config;
+  bool connect = false;  // also ask Kafka for the topics this process needs
 };
 
 struct ExplainOptions {

@@ -23,10 +23,19 @@ constexpr milliseconds kMinConnectTimeout{100};
 constexpr milliseconds kMaxConnectTimeout{300'000};
 constexpr milliseconds kMaxSessionExpiry{std::chrono::hours(24 * 365)};
 constexpr milliseconds kMaxDrainTimeout{3'600'000};
+constexpr std::int64_t kMaxPartitions = 10'000;
+constexpr std::int64_t kMaxReplicationFactor = 100;
+constexpr milliseconds kMinRetention{1'000};
+constexpr milliseconds kMaxRetention{std::chrono::hours(24 * 365 * 10)};
+constexpr milliseconds kMinPublishTimeout{100};
+constexpr milliseconds kMaxPublishTimeout{300'000};
 
 constexpr std::array<std::string_view, 5> kLogLevels = {"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
 constexpr std::array<std::string_view, 2> kDownlinkModes = {"local", "kafka"};
+constexpr std::array<std::string_view, 9> kKafkaDownlinkKeys = {
+    "backend",   "topic",        "sessionsTopic",  "partitions", "replicationFactor",
+    "retention", "createTopics", "publishTimeout", "properties"};
 constexpr std::array<std::string_view, 2> kQueueFull = {"dropOldest", "dropNewest"};
 constexpr std::int64_t kMaxApiConnections = 100'000;
 constexpr std::int64_t kMaxQueueMessages = 10'000'000;
@@ -126,19 +135,40 @@ void read_limits(Object& section, LimitsConfig& limits) {
   limits.drain_timeout = section.duration_or("drainTimeout", limits.drain_timeout, milliseconds(0), kMaxDrainTimeout);
 }
 
-void read_downlink(Object& section, DownlinkConfig& downlink) {
-  std::string mode = "local";
-  read_choice(section, "mode", mode, kDownlinkModes);
-  if (mode == "kafka") {
-    section.value().error("mode kafka is not supported in this version; use local");
+std::optional<std::int32_t> read_count(Object& section, std::string_view key, std::int64_t max) {
+  const auto value = section.find_set(key);
+  const auto count = value ? value->as_integer(1, max) : std::nullopt;
+  return count ? std::optional(static_cast<std::int32_t>(*count)) : std::nullopt;
+}
+
+void read_kafka_downlink(Object& section, DownlinkConfig& downlink) {
+  downlink.backend = section.require("backend");
+  downlink.topic = section.find_set("topic");
+  downlink.properties = section.find_set("properties");
+  downlink.partitions = read_count(section, "partitions", kMaxPartitions);
+  downlink.replication_factor = read_count(section, "replicationFactor", kMaxReplicationFactor);
+  if (const auto retention = section.find_set("retention")) {
+    downlink.retention = retention->as_duration(kMinRetention, kMaxRetention);
   }
+  downlink.create_topics = section.bool_or("createTopics", downlink.create_topics);
+  downlink.publish_timeout =
+      section.duration_or("publishTimeout", downlink.publish_timeout, kMinPublishTimeout, kMaxPublishTimeout);
+  if (const auto sessions = section.find_set("sessionsTopic")) {
+    sessions->error("is not supported in this version: sessions are in each node's memory");
+  }
+}
+
+void read_downlink(Object& section, DownlinkConfig& downlink) {
+  std::string mode(kDownlinkModes[0]);
+  read_choice(section, "mode", mode, kDownlinkModes);
+  downlink.mode = mode == kDownlinkModes[0] ? DownlinkMode::Local : DownlinkMode::Kafka;
   read_section(section, "queue", [&](Object& queue) {
     read_number(queue, "maxMessages", downlink.queue_messages, 1, kMaxQueueMessages);
     downlink.queue_bytes = queue.bytes_or("maxBytes", downlink.queue_bytes, kMinUnsentBytes, kMaxQueueBytes);
   });
-  for (const std::string_view key : {"backend", "topic", "sessionsTopic", "properties"}) {
-    const auto value = section.find_set(key);
-    if (value && mode == "local") value->error("has a meaning only with \"mode: kafka\"");
+  if (downlink.mode == DownlinkMode::Kafka) return read_kafka_downlink(section, downlink);
+  for (const std::string_view key : kKafkaDownlinkKeys) {
+    if (const auto value = section.find_set(key)) value->error("has a meaning only with \"mode: kafka\"");
   }
 }
 

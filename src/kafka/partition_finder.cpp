@@ -81,8 +81,8 @@ PartitionFinder::Answer PartitionFinder::count(const std::string& topic) try {
     ConfPtr conf = make_conf(options_);
     partitioner_ = partitioner_of(conf.get());
     client_ = std::make_unique<Client>();
-    if (!is_embedded(options_)) {
-      if (const auto problem = set_property(conf.get(), "bootstrap.servers", bootstrap_servers(options_))) {
+    if (!is_embedded(options_.backends)) {
+      if (const auto problem = set_property(conf.get(), "bootstrap.servers", bootstrap_servers(options_.backends))) {
         return {0, "backend: " + *problem};
       }
       client_->handle = make_handle(std::move(conf), nullptr);
@@ -96,7 +96,7 @@ PartitionFinder::Answer PartitionFinder::count(const std::string& topic) try {
   const auto error = rd_kafka_metadata(client_->handle.get(), kAllTopics, nullptr, &received, kAnswerWithinMs);
   const MetadataPtr metadata(received);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return {0, "Kafka " + bootstrap_servers(options_) + ": " + rd_kafka_err2str(error)};
+    return {0, "Kafka " + bootstrap_servers(options_.backends) + ": " + rd_kafka_err2str(error)};
   }
   for (const rd_kafka_metadata_topic_t& known :
        std::span(metadata->topics, static_cast<std::size_t>(metadata->topic_cnt))) {

@@ -22,7 +22,7 @@ ProducerImpl::ProducerImpl(const ProducerOptions& options, const std::vector<Rep
       max_value_bytes_(std::max<std::uint64_t>(options.max_queue_bytes / 1024, 1) * 1024),
       gate_(lanes),
       topics_(options.max_dynamic_topics),
-      health_(options.name, bootstrap_servers(options), [this] { return client(); }) {
+      health_(options.name, bootstrap_servers(options.backends), [this] { return client(); }) {
   configure_topics();
   client_ = std::make_shared<Client>(options_);
   client_since_ = Clock::now();

@@ -56,46 +56,92 @@ constexpr std::array kRequired = std::to_array<Required>({
     {"queuing.strategy", {"fifo", "fifo"}, "the records of one device keep their order"},
 });
 
-/// librdkafka takes them for a producer and ignores them with a warning.
-constexpr std::array kConsumerOnly = std::to_array<std::string_view>({
-    "group.id",
-    "group.instance.id",
-    "group.protocol.type",
-    "partition.assignment.strategy",
-    "session.timeout.ms",
-    "heartbeat.interval.ms",
-    "coordinator.query.interval.ms",
-    "max.poll.interval.ms",
-    "enable.auto.commit",
-    "auto.commit.enable",
-    "auto.commit.interval.ms",
-    "enable.auto.offset.store",
-    "queued.min.messages",
-    "queued.max.messages.kbytes",
-    "fetch.wait.max.ms",
-    "fetch.message.max.bytes",
-    "max.partition.fetch.bytes",
-    "fetch.max.bytes",
-    "fetch.min.bytes",
-    "fetch.error.backoff.ms",
-    "offset.store.method",
-    "offset.store.path",
-    "offset.store.sync.interval.ms",
-    "isolation.level",
-    "enable.partition.eof",
-    "check.crcs",
-    "allow.auto.create.topics",
-    "auto.offset.reset",
-    "consume.callback.max.messages",
+constexpr std::string_view kNoGroup = "every node reads every partition by itself, there is no consumer group";
+constexpr std::string_view kOwnPositions = "positions are this process's own and start at the end of the topic";
+
+/// librdkafka takes them for a producer and ignores them with a warning. With a reason: not for our consumer either.
+constexpr std::array kConsumerOnly = std::to_array<Denied>({
+    {"group.id", kNoGroup},
+    {"group.instance.id", kNoGroup},
+    {"group.protocol.type", kNoGroup},
+    {"partition.assignment.strategy", kNoGroup},
+    {"session.timeout.ms", kNoGroup},
+    {"heartbeat.interval.ms", kNoGroup},
+    {"coordinator.query.interval.ms", kNoGroup},
+    {"max.poll.interval.ms", kNoGroup},
+    {"enable.auto.commit", kOwnPositions},
+    {"auto.commit.enable", kOwnPositions},
+    {"auto.commit.interval.ms", kOwnPositions},
+    {"enable.auto.offset.store", kOwnPositions},
+    {"offset.store.method", kOwnPositions},
+    {"offset.store.path", kOwnPositions},
+    {"offset.store.sync.interval.ms", kOwnPositions},
+    {"auto.offset.reset", kOwnPositions},
+    {"enable.partition.eof", "the end of a partition is no event here"},
+    {"queued.max.messages.kbytes", "use queue.maxBytes"},
+    {"allow.auto.create.topics", "use createTopics"},
+    {"consume.callback.max.messages", "there is no consume callback here"},
+    {"queued.min.messages", ""},
+    {"fetch.wait.max.ms", ""},
+    {"fetch.message.max.bytes", ""},
+    {"max.partition.fetch.bytes", ""},
+    {"fetch.max.bytes", ""},
+    {"fetch.min.bytes", ""},
+    {"fetch.error.backoff.ms", ""},
+    {"isolation.level", ""},
+    {"check.crcs", ""},
 });
 
-std::optional<std::string> denied(std::string_view name, std::string_view value) {
-  for (const Denied& entry : kDenied) {
-    if (name == entry.name) return "not allowed here: " + std::string(entry.reason);
-  }
+/// A record that is answered for within a bound must be given up by then.
+constexpr std::array kBoundedPublish = std::to_array<Denied>({
+    {"message.timeout.ms", "use publishTimeout"},
+    {"delivery.timeout.ms", "use publishTimeout"},
+});
+
+/// What a consumer ignores with a warning.
+constexpr std::array kProducerOnly = std::to_array<std::string_view>({
+    "acks",
+    "batch.num.messages",
+    "batch.size",
+    "compression.codec",
+    "compression.level",
+    "compression.type",
+    "delivery.report.only.error",
+    "enable.gapless.guarantee",
+    "enable.idempotence",
+    "linger.ms",
+    "message.send.max.retries",
+    "message.timeout.ms",
+    "msg_order_cmp",
+    "partitioner",
+    "queue.buffering.backpressure.threshold",
+    "queue.buffering.max.ms",
+    "queuing.strategy",
+    "request.required.acks",
+    "request.timeout.ms",
+    "retries",
+    "retry.backoff.ms",
+    "sticky.partitioning.linger.ms",
+});
+
+const Denied* find(std::span<const Denied> list, std::string_view name) {
+  const auto found = std::ranges::find(list, name, &Denied::name);
+  return found == list.end() ? nullptr : &*found;
+}
+
+std::optional<std::string> not_allowed(const Denied& entry) {
+  return "not allowed here: " + std::string(entry.reason);
+}
+
+std::optional<std::string> denied(std::string_view name, std::string_view value, PropertyUse use) {
+  if (const Denied* entry = find(kDenied, name)) return not_allowed(*entry);
   if (name.starts_with("test.mock.")) return "not allowed here: use backend: [embedded]";
-  if (std::ranges::find(kConsumerOnly, name) != kConsumerOnly.end()) {
-    return "a consumer property; this is a producer";
+  if (const Denied* entry = find(kConsumerOnly, name)) {
+    if (use == PropertyUse::Producer) return "a consumer property; this is a producer";
+    if (!entry->reason.empty()) return not_allowed(*entry);
+  }
+  if (use == PropertyUse::Bus) {
+    if (const Denied* entry = find(kBoundedPublish, name)) return not_allowed(*entry);
   }
   for (const Required& entry : kRequired) {
     if (name == entry.name && std::ranges::find(entry.allowed, value) == entry.allowed.end()) {
@@ -117,7 +163,7 @@ constexpr std::array kAliases = std::to_array<std::string_view>({
 });
 
 /// "; did you mean linger.ms?", or nothing when no property is near.
-std::string hint(std::string_view name) {
+std::string hint(std::string_view name, PropertyUse use) {
   const ConfPtr conf(rd_kafka_conf_new());
   const TopicConfPtr topic_conf(rd_kafka_topic_conf_new());
   std::size_t global_count = 0;
@@ -125,10 +171,10 @@ std::string hint(std::string_view name) {
   const char** global = rd_kafka_conf_dump(conf.get(), &global_count);
   const char** topic = rd_kafka_topic_conf_dump(topic_conf.get(), &topic_count);
   std::vector<std::string_view> names(kAliases.begin(), kAliases.end());
-  const auto add = [&names](std::span<const char*> dump) {
+  const auto add = [&names, use](std::span<const char*> dump) {
     // Names and values alternate. What may not be set is no advice.
     for (std::size_t i = 0; i < dump.size(); i += 2) {
-      if (!denied(dump[i], "")) names.emplace_back(dump[i]);
+      if (!denied(dump[i], "", use)) names.emplace_back(dump[i]);
     }
   };
   add({global, global_count});
@@ -162,6 +208,17 @@ std::optional<std::string> backend_problem(std::string_view backend) {
   return std::nullopt;
 }
 
+/// Whether rd_kafka_new takes what `make` makes. Without bootstrap.servers it connects to nobody.
+template <class Make>
+std::optional<std::string> handle_problem(Make make, rd_kafka_type_t type) {
+  try {
+    static_cast<void>(make_handle(make(), nullptr, type));
+  } catch (const std::runtime_error& refused) {
+    return refused.what();
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> topic_problem(std::string_view topic) {
   if (is_legal_topic_name(topic)) return std::nullopt;
   return "topic \"" + util::printable(topic) + "\": a Kafka topic is 1 to 249 of A-Z a-z 0-9 . _ -";
@@ -169,21 +226,33 @@ std::optional<std::string> topic_problem(std::string_view topic) {
 
 }  // namespace
 
-std::optional<std::string> property_problem(std::string_view name, const std::string& value) {
-  if (auto reason = denied(name, value)) return reason;
+bool is_producer_only(std::string_view name) noexcept {
+  return std::ranges::find(kProducerOnly, name) != kProducerOnly.end();
+}
+
+bool is_consumer_only(std::string_view name) noexcept {
+  return find(kConsumerOnly, name) != nullptr;
+}
+
+std::optional<std::string> property_problem(std::string_view name, const std::string& value, PropertyUse use) {
+  if (auto reason = denied(name, value, use)) return reason;
   const ConfPtr conf(rd_kafka_conf_new());
   auto problem = set_property(conf.get(), name, value);
-  if (problem && !is_known(name)) *problem += hint(name);
+  if (problem && !is_known(name)) *problem += hint(name, use);
   return problem;
 }
 
-std::optional<std::string> options_problem(const ProducerOptions& options) {
-  if (options.backends.empty()) return "no backend";
-  if (!is_embedded(options)) {
-    for (const std::string& backend : options.backends) {
-      if (auto problem = backend_problem(backend)) return problem;
-    }
+std::optional<std::string> backends_problem(const std::vector<std::string>& backends) {
+  if (backends.empty()) return "no backend";
+  if (is_embedded(backends)) return std::nullopt;
+  for (const std::string& backend : backends) {
+    if (auto problem = backend_problem(backend)) return problem;
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> options_problem(const ProducerOptions& options) {
+  if (auto problem = backends_problem(options.backends)) return problem;
   for (const std::string& topic : options.topics) {
     if (auto problem = topic_problem(topic)) return problem;
   }
@@ -191,15 +260,14 @@ std::optional<std::string> options_problem(const ProducerOptions& options) {
     if (auto problem = topic_problem(options.dead_letter_topic)) return problem;
   }
   for (const auto& [name, value] : options.properties) {
+    if (is_consumer_only(name)) continue;  // not set: a bus has one list for both of its clients
     if (auto problem = property_problem(name, value)) return "property " + name + ": " + *problem;
   }
-  try {
-    // Without bootstrap.servers it connects to nobody.
-    static_cast<void>(make_handle(make_conf(options), nullptr));
-  } catch (const std::runtime_error& refused) {
-    return refused.what();
-  }
-  return std::nullopt;
+  return handle_problem([&] { return make_conf(options); }, RD_KAFKA_PRODUCER);
+}
+
+std::optional<std::string> options_problem(const ConsumerOptions& options) {
+  return handle_problem([&] { return make_conf(options); }, RD_KAFKA_CONSUMER);
 }
 
 }  // namespace mqttproxy::kafka

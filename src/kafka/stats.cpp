@@ -14,26 +14,13 @@ void Stats::delivered(std::int64_t microseconds) noexcept {
   latency_sum_us_.add(static_cast<std::uint64_t>(microseconds));
 }
 
-void Stats::error(rd_kafka_resp_err_t code) noexcept {
-  // A newer broker may send a code this library has no name for.
-  const bool known = code >= kLowestError && code < RD_KAFKA_RESP_ERR_END_ALL;
-  const int index = (known ? static_cast<int>(code) : static_cast<int>(RD_KAFKA_RESP_ERR_UNKNOWN)) - kLowestError;
-  errors_[static_cast<std::size_t>(index)].add();
-}
-
 void Stats::collect(metrics::Scrape& scrape, const std::string& producer) const {
   for (const Outcome outcome : {Outcome::Stored, Outcome::DeadLettered, Outcome::Refused, Outcome::Unknown}) {
     scrape.counter("mqttproxy_kafka_reports_total", "Records whose fate is known, by outcome.",
                    static_cast<double>(outcomes_[static_cast<std::size_t>(outcome)].get()),
                    {{"producer", producer}, {"outcome", std::string(label(outcome))}});
   }
-  for (std::size_t i = 0; i < errors_.size(); ++i) {
-    if (errors_[i].get() == 0) continue;
-    const auto code = static_cast<std::int16_t>(static_cast<int>(i) + kLowestError);
-    scrape.counter("mqttproxy_kafka_errors_total", "Errors from librdkafka and Kafka, by name.",
-                   static_cast<double>(errors_[i].get()),
-                   {{"producer", producer}, {"code", std::string(error_name(code))}});
-  }
+  errors_.collect(scrape, "mqttproxy_kafka_errors_total", {{"producer", producer}});
   std::vector<double> bounds;
   bounds.reserve(kBoundsUs.size());
   for (const std::int64_t bound : kBoundsUs) bounds.push_back(static_cast<double>(bound) / 1e6);

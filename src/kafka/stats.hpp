@@ -11,6 +11,8 @@
 #include "mqttproxy/kafka/producer.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
 
+#include "error_counters.hpp"
+
 namespace mqttproxy::kafka {
 
 class Stats {
@@ -22,7 +24,7 @@ class Stats {
   /// Time from produce() to the report. Called for one record of each batch of reports: the clock is read per call.
   void delivered(std::int64_t microseconds) noexcept;
   /// Thread: any.
-  void error(rd_kafka_resp_err_t code) noexcept;
+  void error(rd_kafka_resp_err_t code) noexcept { errors_.add(code); }
 
   [[nodiscard]] std::uint64_t restarts() const noexcept { return restarts_.get(); }
 
@@ -32,14 +34,12 @@ class Stats {
   static constexpr std::array<std::int64_t, 14> kBoundsUs = {1'000,     2'500,     5'000,      10'000,    25'000,
                                                              50'000,    100'000,   250'000,    500'000,   1'000'000,
                                                              2'500'000, 5'000'000, 10'000'000, 30'000'000};
-  static constexpr int kLowestError = RD_KAFKA_RESP_ERR__BEGIN;
-  static constexpr std::size_t kErrors = RD_KAFKA_RESP_ERR_END_ALL - kLowestError;
 
   std::array<metrics::Counter, 4> outcomes_;
   std::array<metrics::Counter, kBoundsUs.size() + 1> latency_;
   metrics::Counter latency_sum_us_;
   metrics::Counter restarts_;
-  std::array<metrics::SharedCounter, kErrors> errors_;
+  ErrorCounters errors_;
 };
 
 }  // namespace mqttproxy::kafka

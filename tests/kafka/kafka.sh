@@ -10,6 +10,7 @@
 #   kafka.sh pause DIR | resume DIR    SIGSTOP | SIGCONT
 #   kafka.sh mktopic PORT NAME [PARTS] create a topic unless it exists (4 partitions)
 #   kafka.sh topics PORT [ARGS]        Kafka's topic tool; --list without ARGS
+#   kafka.sh configure PORT NAME K=V   change a setting of a topic
 #   kafka.sh cpu DIR                   the broker's CPU ticks (user system) and RSS in KiB
 #
 # Environment: KAFKA_VERSION (3.9.1), KAFKA_HEAP (512m), KAFKA_CACHE (~/.cache/mqttproxy-kafka),
@@ -209,6 +210,11 @@ case $command/$# in
     shift
     [ $# -gt 0 ] || set -- --list
     tool org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$port" "$@"
+    ;;
+  configure/3)
+    fetch
+    tool kafka.admin.ConfigCommand --bootstrap-server "127.0.0.1:$1" --alter --entity-type topics --entity-name "$2" \
+      --add-config "$3"
     ;;
   cpu/1)
     alive "$1" || die "no broker runs in $1"

@@ -84,7 +84,7 @@ class Kafka:
         self.address = f"127.0.0.1:{self.port}"
         self._properties = properties
 
-    def _run(self, *arguments: str) -> None:
+    def _run(self, *arguments: str, check: bool = True) -> str:
         done = subprocess.run(
             [str(SCRIPT), *arguments],
             stdin=subprocess.DEVNULL,
@@ -93,7 +93,8 @@ class Kafka:
             timeout=2 * PATIENCE,
             env=os.environ | {"KAFKA_OWNER": str(os.getpid())},
         )
-        assert done.returncode == 0, f"kafka.sh {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        assert not check or done.returncode == 0, f"kafka.sh {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def start(self) -> "Kafka":
         self._run("start", str(self.port), str(self.directory), *self._properties)
@@ -114,6 +115,22 @@ class Kafka:
     def create_topic(self, name: str, partitions: int = 4) -> str:
         self._run("mktopic", str(self.port), name, str(partitions))
         return name
+
+    def add_partitions(self, topic: str, partitions: int) -> None:
+        self._topics("--alter", "--topic", topic, "--partitions", str(partitions))
+
+    def delete_topic(self, topic: str) -> None:
+        self._topics("--delete", "--topic", topic)
+
+    def describe(self, topic: str) -> str:
+        """Partitions and settings as Kafka's own tool prints them; "" when there is no such topic."""
+        return self._topics("--describe", "--topic", topic, check=False)
+
+    def _topics(self, *arguments: str, check: bool = True) -> str:
+        return self._run("topics", str(self.port), *arguments, check=check)
+
+    def configure(self, topic: str, setting: str) -> None:
+        self._run("configure", str(self.port), topic, setting)
 
     def read(self, topic: str) -> list[Record]:
         return read_topic(self.address, topic)

@@ -65,9 +65,19 @@ struct LimitsConfig {
   std::chrono::milliseconds drain_timeout{30'000};
 };
 
+enum class DownlinkMode : std::uint8_t { Local, Kafka };
+
 struct DownlinkConfig {
+  DownlinkMode mode = DownlinkMode::Local;
   std::uint32_t queue_messages = 100'000;  // per worker: published, not yet fanned out
   std::uint64_t queue_bytes = 64U << 20U;
+
+  // Mode Kafka. What only the kafka room can check stays a Value: downlink::read_kafka_bus does.
+  std::optional<Value> backend, topic, properties;
+  std::optional<std::int32_t> partitions, replication_factor;
+  std::optional<std::chrono::milliseconds> retention;
+  bool create_topics = true;
+  std::chrono::milliseconds publish_timeout{10'000};
 };
 
 struct NodeConfig {

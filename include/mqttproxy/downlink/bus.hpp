@@ -1,6 +1,7 @@
 // The way of a message from whoever publishes it to every worker that may have subscribers.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -32,6 +33,10 @@ class Bus {
   /// all the same have reached some subscribers: publishing it again is safe (at least once). Any thread; may block,
   /// but not without bound.
   virtual PublishResult publish(std::vector<Message> messages) = 0;
+  /// Why messages do not get through; empty when they do. Any thread.
+  [[nodiscard]] virtual std::string reason_not_ready() const { return {}; }
+  /// Hands nothing to workers any more; publish() under way and later ones return, within `timeout`. Main, once.
+  virtual void stop(std::chrono::milliseconds /*timeout*/) {}
 };
 
 /// One node, in memory: accepted means handed to every worker.

@@ -1,7 +1,9 @@
 // A message from a backend to devices.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "mqttproxy/mqtt/packets.hpp"
@@ -14,6 +16,8 @@ struct Message {
   std::string topic;                      // a valid topic name
   std::string payload;                    // bytes
   mqtt::Qos qos = mqtt::Qos::AtMostOnce;  // 0 or 1
+  /// Seconds after which it is worth nothing any more; nullopt: never. The bus through Kafka looks at it.
+  std::optional<std::uint32_t> expiry = std::nullopt;
 };
 
 using MessagePtr = std::shared_ptr<const Message>;

@@ -33,7 +33,7 @@ class EmbeddedKafka {
   void create_topic(const std::string& name, int partitions);
   /// Answers metadata requests for the topic with `code` (rd_kafka_resp_err_t), 0 to end it.
   void set_topic_error(const std::string& name, std::int16_t code);
-  /// Each of the next requests of kind `api_key` (Produce is 0, Metadata 3) fails with the next of `codes`.
+  /// Each of the next requests of kind `api_key` (Produce is 0, Fetch 1, Metadata 3) fails with the next of `codes`.
   void push_request_errors(std::int16_t api_key, std::span<const std::int16_t> codes);
   /// Every answer waits this long.
   void set_round_trip(std::chrono::milliseconds delay);
@@ -47,6 +47,7 @@ class EmbeddedKafka {
 };
 
 inline constexpr std::int16_t kApiProduce = 0;
+inline constexpr std::int16_t kApiFetch = 1;
 inline constexpr std::int16_t kApiMetadata = 3;
 
 }  // namespace mqttproxy::kafka

@@ -61,6 +61,7 @@ TEST(Load, downlink_defaults) {
   EXPECT_EQ(node.limits.session_queue_bytes, 8U << 20U);
   EXPECT_EQ(node.limits.session_queue_full, QueueFull::DropOldest);
   EXPECT_EQ(node.limits.max_unsent_bytes, 1U << 20U);
+  EXPECT_EQ(node.downlink.mode, DownlinkMode::Local);
   EXPECT_EQ(node.downlink.queue_messages, 100'000U);
   EXPECT_EQ(node.downlink.queue_bytes, 64U << 20U);
 }
@@ -85,6 +86,23 @@ TEST(Load, every_downlink_key_arrives) {
   EXPECT_EQ(node.limits.max_unsent_bytes, 9'216U);
   EXPECT_EQ(node.downlink.queue_messages, 10U);
   EXPECT_EQ(node.downlink.queue_bytes, 11U * 1'024);
+}
+
+TEST(Load, every_kafka_downlink_key_arrives) {
+  const auto loaded = load_with(
+      "kind: Node\ndownlink: {mode: kafka, backend: [embedded], topic: t, partitions: 10000, replicationFactor: 100,\n"
+      "  retention: 1s, createTopics: false, publishTimeout: 5m, properties: {a: b}}\n");
+  ASSERT_TRUE(loaded.config.has_value()) << loaded.errors;
+  const DownlinkConfig& downlink = loaded.config->node.downlink;
+  EXPECT_EQ(downlink.mode, DownlinkMode::Kafka);
+  EXPECT_EQ(downlink.backend.value().path(), "Node mqttproxy: downlink.backend");
+  EXPECT_EQ(downlink.topic.value().as_string(), "t");
+  EXPECT_TRUE(downlink.properties.has_value());
+  EXPECT_EQ(downlink.partitions, 10'000);
+  EXPECT_EQ(downlink.replication_factor, 100);
+  EXPECT_EQ(downlink.retention, 1s);
+  EXPECT_FALSE(downlink.create_topics);
+  EXPECT_EQ(downlink.publish_timeout, 5min);
 }
 
 TEST(Load, every_key_of_the_node_document_arrives) {

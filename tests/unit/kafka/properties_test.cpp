@@ -75,6 +75,36 @@ TEST(Property, SameMeaningAsOursPasses) {
   EXPECT_EQ(property_problem("delivery.report.only.error", "false"), std::nullopt);
 }
 
+TEST(BusProperty, FetchSettingsPass) {
+  for (const char* name : {"fetch.wait.max.ms", "fetch.min.bytes", "fetch.max.bytes", "queued.min.messages"}) {
+    EXPECT_EQ(property_problem(name, "5000", PropertyUse::Bus), std::nullopt) << name;
+    EXPECT_TRUE(is_consumer_only(name));
+  }
+  EXPECT_EQ(property_problem("isolation.level", "read_uncommitted", PropertyUse::Bus), std::nullopt);
+  EXPECT_EQ(property_problem("linger.ms", "5", PropertyUse::Bus), std::nullopt);
+}
+
+TEST(BusProperty, GroupsPositionsAndTheMessageTimeOutAreRefused) {
+  for (const char* name : {"group.id", "session.timeout.ms"}) {
+    EXPECT_THAT(property_problem(name, "1", PropertyUse::Bus).value_or(""), HasSubstr("no consumer group")) << name;
+  }
+  for (const char* name : {"auto.offset.reset", "enable.auto.commit", "offset.store.method"}) {
+    EXPECT_THAT(property_problem(name, "1", PropertyUse::Bus).value_or(""), HasSubstr("positions")) << name;
+  }
+  EXPECT_THAT(property_problem("message.timeout.ms", "1", PropertyUse::Bus).value_or(""), HasSubstr("publishTimeout"));
+  EXPECT_THAT(property_problem("acks", "1", PropertyUse::Bus).value_or(""), HasSubstr("must be all"));
+  EXPECT_THAT(property_problem("queued.max.messages.kbytes", "1", PropertyUse::Bus).value_or(""),
+              HasSubstr("queue.maxBytes"));
+}
+
+TEST(BusProperty, OfTheProducerOnesTheConsumerIsNotTold) {
+  for (const char* name : {"acks", "linger.ms", "compression.type", "message.timeout.ms"}) {
+    EXPECT_TRUE(is_producer_only(name)) << name;
+  }
+  EXPECT_FALSE(is_producer_only("security.protocol"));
+  EXPECT_FALSE(is_consumer_only("security.protocol"));
+}
+
 TEST(Property, UnknownNameGetsAHint) {
   const auto problem = property_problem("lingr.ms", "5");
   ASSERT_TRUE(problem.has_value());
