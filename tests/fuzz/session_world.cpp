@@ -309,6 +309,7 @@ void World::check() {
   require(outbox_[OutboxEvent::Queued].get() == queued, "gauge: messages that wait");
   require(outbox_[OutboxEvent::QueuedBytes].get() == queued_bytes, "gauge: their bytes");
   require(outbox_[OutboxEvent::Inflight].get() == inflight, "gauge: messages in flight");
+  require(outbox_[OutboxEvent::Subscriptions].get() == filters, "gauge: subscriptions");
   require(registry_.subscriptions().tree().subscriptions() == filters, "the tree has the filters of all sessions");
 }
 
