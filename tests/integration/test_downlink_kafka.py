@@ -1,12 +1,10 @@
 """The bus through Kafka on the embedded one: the same code path as with a real Kafka, without its outages."""
 
-import subprocess
-
 from support import config
-from support.daemon import Daemon, run
-from support.kafka import read_topic
+from support.backend import Backend
+from support.daemon import run
+from support.kafka import read_topic, write_topic
 from support.mqtt import connected
-from support.waiting import PATIENCE
 
 
 def documents(*proxies: str, **downlink: object) -> str:
@@ -18,39 +16,23 @@ def documents(*proxies: str, **downlink: object) -> str:
     )
 
 
-def publish(daemon: Daemon, topic: str, payload: str, qos: int = 1, proxy: str = "mqttproxy"):
-    body = {"topic": topic, "payload": payload, "qos": qos}
-    return daemon.http(f"/apis/v2/mqttproxy/{proxy}/topics/publish", "POST", body=body)
-
-
-def write(daemon: Daemon, topic: str, key: str, payload: str, *headers: str) -> None:
-    options = [option for header in headers for option in ("-H", header)]
-    done = subprocess.run(
-        ["kcat", "-P", "-b", daemon.embedded_kafka, "-t", topic, "-K", "\t", *options],
-        input=f"{key}\t{payload}\n",
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def test_http_and_any_producer_reach_subscribers(start_daemon) -> None:
     daemon = start_daemon(documents(topic="down", partitions=2))
     daemon.wait_ready()
     daemon.wait_log(r"downlink mode=kafka: .* memory only")
     with connected(daemon.address(), "c") as client:
         client.subscribe(("a/#", 1))
-        assert publish(daemon, "a/http", "1").status == 200
+        with Backend(daemon) as backend:
+            backend.publish("a/http", "1", qos=1)
         client.expect_message("a/http", b"1", qos=1)
-        write(daemon, "down", "a/kcat", "2")
+        write_topic(daemon.embedded_kafka, "down", ("a/kcat", "2"))
         client.expect_message("a/kcat", b"2", qos=1)
-        write(daemon, "down", "a/kcat", "3", "qos=0")
+        write_topic(daemon.embedded_kafka, "down", ("a/kcat", "3"), headers={"qos": "0"})
         client.expect_message("a/kcat", b"3", qos=0)
     records = read_topic(daemon.embedded_kafka, "down")
     assert {record.partition for record in records} <= {0, 1}
-    assert daemon.metrics().total("mqttproxy_downlink_publishes_total", outcome="stored") == 1
-    assert daemon.metrics().total("mqttproxy_downlink_records_total") == 3
+    daemon.wait_metric(1, "mqttproxy_downlink_publishes_total", outcome="stored")
+    daemon.wait_metric(3, "mqttproxy_downlink_records_total")
 
 
 def test_with_several_proxies_each_gets_its_own(start_daemon) -> None:
@@ -59,10 +41,11 @@ def test_with_several_proxies_each_gets_its_own(start_daemon) -> None:
     with connected(daemon.address("one"), "c") as one, connected(daemon.address("two"), "c") as two:
         one.subscribe(("#", 1))
         two.subscribe(("#", 1))
-        write(daemon, "mqttproxy-downlink", "t", "nobody's")
+        write_topic(daemon.embedded_kafka, "mqttproxy-downlink", ("t", "nobody's"))
         daemon.wait_metric(1, "mqttproxy_downlink_bad_records_total", cause="no_proxy")
-        assert publish(daemon, "t", "for one", proxy="one").status == 200
-        write(daemon, "mqttproxy-downlink", "t", "for two", "proxy=two")
+        with Backend(daemon, "one") as backend:
+            backend.publish("t", "for one", qos=1)
+        write_topic(daemon.embedded_kafka, "mqttproxy-downlink", ("t", "for two"), headers={"proxy": "two"})
         one.expect_message("t", b"for one", qos=1)
         two.expect_message("t", b"for two", qos=1)
 

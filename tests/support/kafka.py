@@ -56,6 +56,19 @@ def read_topic(address: str, topic: str) -> list[Record]:
     return [_record(line) for line in output.splitlines()]
 
 
+def write_topic(address: str, topic: str, *records: tuple[str, str], headers: dict[str, str] | None = None) -> None:
+    """What any Kafka producer can do: (key, value) records, stored when this returns. One key, one partition."""
+    options = [option for name, value in (headers or {}).items() for option in ("-H", f"{name}={value}")]
+    done = subprocess.run(
+        ["kcat", "-P", "-b", address, "-t", topic, "-K", "\t", "-X", "partitioner=murmur2_random", *options],
+        input="".join(f"{key}\t{value}\n" for key, value in records),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def topic_exists(address: str, topic: str) -> bool:
     topics = json.loads(kcat("-L", "-b", address, "-J"))["topics"]
     return any(entry["topic"] == topic for entry in topics)
@@ -131,6 +144,9 @@ class Kafka:
 
     def configure(self, topic: str, setting: str) -> None:
         self._run("configure", str(self.port), topic, setting)
+
+    def write(self, topic: str, *records: tuple[str, str], headers: dict[str, str] | None = None) -> None:
+        write_topic(self.address, topic, *records, headers=headers)
 
     def read(self, topic: str) -> list[Record]:
         return read_topic(self.address, topic)

@@ -1,12 +1,11 @@
 """The bus through a real Kafka: what is in the downlink topic reaches the subscribers of every node, in order."""
 
-import subprocess
-
 from support import config
+from support.backend import Backend, message
 from support.daemon import Daemon, Response, run
 from support.kafka import Kafka
 from support.mqtt import Client, connected
-from support.waiting import PATIENCE, wait_until
+from support.waiting import wait_until
 
 TOPIC = "mqttproxy-downlink"
 
@@ -24,26 +23,13 @@ def documents(kafka: Kafka, topic: str = TOPIC, **downlink: object) -> str:
     )
 
 
-def write(kafka: Kafka, topic: str, *records: tuple[str, str], headers: dict[str, str] | None = None) -> None:
-    """What any Kafka producer can do: (MQTT topic, payload) records, acknowledged when this returns."""
-    options = [option for name, value in (headers or {}).items() for option in ("-H", f"{name}={value}")]
-    done = subprocess.run(
-        ["kcat", "-P", "-b", kafka.address, "-t", topic, "-K", "\t", "-X", "partitioner=murmur2_random", *options],
-        input="".join(f"{key}\t{payload}\n" for key, payload in records),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def subscriber(daemon: Daemon, *filters: tuple[str, int], client_id: str = "subscriber") -> Client:
     return connected(daemon.address(), client_id).subscribe(*(filters or (("#", 1),)))
 
 
-def publish(daemon: Daemon, *messages: tuple[str, str, int]) -> Response:
-    body = [{"topic": topic, "payload": payload, "qos": qos} for topic, payload, qos in messages]
-    return daemon.http("/apis/v2/mqttproxy/mqttproxy/topics/publish", "POST", body=body)
+def post(daemon: Daemon, topic: str, payload: str) -> Response:
+    with Backend(daemon) as backend:
+        return backend.post(message(topic, payload, qos=1))
 
 
 def ready_nodes(start_daemon, kafka: Kafka, topic: str, count: int = 2, **downlink: object) -> list[Daemon]:
@@ -56,8 +42,8 @@ def ready_nodes(start_daemon, kafka: Kafka, topic: str, count: int = 2, **downli
 def test_a_record_of_any_producer_reaches_the_subscribers_of_every_node(kafka: Kafka, start_daemon, topic: str) -> None:
     nodes = ready_nodes(start_daemon, kafka, topic)
     clients = [subscriber(node, ("room/+/light", 1), client_id="lamp") for node in nodes]
-    write(kafka, topic, ("room/1/light", "on"))
-    write(kafka, topic, ("room/2/light", "off"), headers={"qos": "0", "proxy": "mqttproxy", "expiry": "600"})
+    kafka.write(topic, ("room/1/light", "on"))
+    kafka.write(topic, ("room/2/light", "off"), headers={"qos": "0", "proxy": "mqttproxy", "expiry": "600"})
     for client in clients:
         received = {(m.topic, m.payload, m.qos) for m in client.take(2)}
         assert received == {("room/1/light", b"on", 1), ("room/2/light", b"off", 0)}
@@ -67,7 +53,7 @@ def test_published_on_either_node_reaches_both(kafka: Kafka, start_daemon, topic
     nodes = ready_nodes(start_daemon, kafka, topic)
     clients = [subscriber(node, ("t", 1)) for node in nodes]
     for number, node in enumerate(nodes):
-        assert publish(node, ("t", f"from {number}", 1)).status == 200
+        assert post(node, "t", f"from {number}").status == 200
         for client in clients:
             client.expect_message("t", b"from %d" % number, qos=1)
     # What was answered with 200 is in Kafka, in the documented format.
@@ -80,7 +66,7 @@ def test_order_holds_per_mqtt_topic(kafka: Kafka, start_daemon, topic: str) -> N
     nodes = ready_nodes(start_daemon, kafka, topic)
     clients = [subscriber(node, ("#", 1)) for node in nodes]
     topics, count = [f"t/{i}" for i in range(10)], 200
-    write(kafka, topic, *((name, str(sequence)) for sequence in range(count) for name in topics))
+    kafka.write(topic, *((name, str(sequence)) for sequence in range(count) for name in topics))
     for client in clients:
         received: dict[str, list[int]] = {}
         for message in client.take(count * len(topics)):
@@ -91,12 +77,12 @@ def test_order_holds_per_mqtt_topic(kafka: Kafka, start_daemon, topic: str) -> N
 def test_bad_and_expired_records_are_counted_and_stop_nothing(kafka: Kafka, start_daemon, topic: str) -> None:
     (node,) = ready_nodes(start_daemon, kafka, topic, count=1)
     client = subscriber(node)
-    write(kafka, topic, ("a/+", "wildcard"), ("", "empty"))
-    write(kafka, topic, ("t", "qos"), headers={"qos": "2"})
-    write(kafka, topic, ("t", "expiry"), headers={"expiry": "soon"})
-    write(kafka, topic, ("t", "expired"), headers={"expiry": "0"})
-    write(kafka, topic, ("t", "elsewhere"), headers={"proxy": "another"})
-    write(kafka, topic, ("t", "good"))
+    kafka.write(topic, ("a/+", "wildcard"), ("", "empty"))
+    kafka.write(topic, ("t", "qos"), headers={"qos": "2"})
+    kafka.write(topic, ("t", "expiry"), headers={"expiry": "soon"})
+    kafka.write(topic, ("t", "expired"), headers={"expiry": "0"})
+    kafka.write(topic, ("t", "elsewhere"), headers={"proxy": "another"})
+    kafka.write(topic, ("t", "good"))
     client.expect_message("t", b"good", qos=1)
     bad = "mqttproxy_downlink_bad_records_total"
     node.wait_metric(2, bad, cause="bad_topic")
@@ -113,27 +99,27 @@ def test_a_killed_kafka_loses_nothing_that_was_acknowledged(new_kafka, start_dae
     nodes = ready_nodes(start_daemon, kafka, TOPIC)
     clients = [subscriber(node) for node in nodes]
     before, after = 2_000, 500
-    write(kafka, TOPIC, *(("t", str(sequence)) for sequence in range(before)))
+    kafka.write(TOPIC, *(("t", str(sequence)) for sequence in range(before)))
     kafka.kill()
     for node in nodes:
         wait_until("/readyz says 503", lambda: not node.ready())
-    response = publish(nodes[0], ("t", "lost", 1))
+    response = post(nodes[0], "t", "lost")
     assert response.status == 503, response
     kafka.start()
-    write(kafka, TOPIC, *(("t", str(sequence)) for sequence in range(before, before + after)))
+    kafka.write(TOPIC, *(("t", str(sequence)) for sequence in range(before, before + after)))
     for client in clients:
         received = [m.payload for m in client.take(before + after)]
         assert [int(p) for p in received if p != b"lost"] == list(range(before + after - received.count(b"lost")))
     for node in nodes:
         node.wait_ready()
-        assert publish(node, ("again", "works", 1)).status == 200
+        assert post(node, "again", "works").status == 200
 
 
 def test_a_small_inbox_loses_nothing(kafka: Kafka, start_daemon, topic: str) -> None:
     (node,) = ready_nodes(start_daemon, kafka, topic, count=1, queue={"maxMessages": 1})
     client = subscriber(node)
     count = 20_000
-    write(kafka, topic, *(("t", str(sequence)) for sequence in range(count)))
+    kafka.write(topic, *(("t", str(sequence)) for sequence in range(count)))
     assert [int(m.payload) for m in client.take(count)] == list(range(count))
     assert node.metrics().total("mqttproxy_kafka_consumer_pauses_total") > 0
     node.wait_metric(0, "mqttproxy_kafka_consumer_lag_records")
@@ -144,7 +130,7 @@ def test_partitions_that_are_added_are_read_from_their_beginning(kafka: Kafka, s
     client = subscriber(node)
     kafka.add_partitions(topic, 16)
     names = [f"t/{i}" for i in range(64)]
-    write(kafka, topic, *((name, "v") for name in names))
+    kafka.write(topic, *((name, "v") for name in names))
     assert any(record.partition >= 4 for record in kafka.read(topic))
     assert {m.topic for m in client.take(len(names))} == set(names)
 
@@ -156,7 +142,7 @@ def test_topics_are_made_as_configured(new_kafka, start_daemon) -> None:
     description = kafka.describe("made")
     assert "PartitionCount: 3" in description and "retention.ms=3600000" in description, description
     client = subscriber(node)
-    assert publish(node, ("t", "v", 1)).status == 200
+    assert post(node, "t", "v").status == 200
     client.expect_message("t", b"v", qos=1)
 
 
@@ -165,7 +151,7 @@ def test_a_missing_topic_that_may_not_be_made_is_waited_for(kafka: Kafka, start_
     node = start_daemon(documents(kafka, name, createTopics=False))
     reason = f"topic {name}: it does not exist, and createTopics is false"
     wait_until("the reason", lambda: reason in node.http("/readyz").body)
-    response = publish(node, ("t", "v", 1))
+    response = post(node, "t", "v")
     assert response.status == 503 and "not ready" in response.body, response
     kafka.create_topic(name)  # fails if looking at it has made it
     node.wait_ready()
@@ -176,10 +162,10 @@ def test_kafka_may_be_absent_at_the_start_of_the_bus(new_kafka, start_daemon) ->
     node = start_daemon(documents(kafka))
     wait_until("the reason", lambda: f"downlink: Kafka {kafka.address} unreachable" in node.http("/readyz").body)
     client = subscriber(node)
-    assert publish(node, ("t", "v", 1)).status == 503
+    assert post(node, "t", "v").status == 503
     kafka.start()
     node.wait_ready()
-    write(kafka, TOPIC, ("t", "v"))
+    kafka.write(TOPIC, ("t", "v"))
     client.expect_message("t", b"v", qos=1)
 
 
@@ -221,9 +207,9 @@ def test_a_topic_made_anew_is_read_from_its_beginning(new_kafka, start_daemon) -
     kafka = new_kafka().start()
     (node,) = ready_nodes(start_daemon, kafka, TOPIC, count=1, createTopics=True)
     client = subscriber(node)
-    write(kafka, TOPIC, *(("t", str(sequence)) for sequence in range(10)))
+    kafka.write(TOPIC, *(("t", str(sequence)) for sequence in range(10)))
     assert len(client.take(10)) == 10
     kafka.delete_topic(TOPIC)
     wait_until("it is back", lambda: "PartitionCount" in kafka.describe(TOPIC))
-    write(kafka, TOPIC, ("t", "anew"))
+    kafka.write(TOPIC, ("t", "anew"))
     client.expect_message("t", b"anew", qos=1)
