@@ -8,7 +8,11 @@ set -euo pipefail
 preset=$1
 shift
 launcher=()
-if have ccache; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+if have ccache; then
+  launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  # Paths below the project count as relative: another clone on this machine finds what this one has compiled.
+  export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
+fi
 if [ $# -gt 0 ]; then set -- --target "$@"; fi
 cd "$ROOT"
 cmake --preset "$preset" "${launcher[@]}"
