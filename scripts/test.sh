@@ -20,11 +20,10 @@ mkdir -p "$logs"
 python=$ROOT/build/venv/bin/python
 
 names=()
-declare -A result seconds detail
-current=
+declare -A result seconds detail started limits pids
 
 interrupted() {
-  [ -z "$current" ] || kill -TERM "$current" 2>/dev/null
+  [ "${#pids[@]}" -eq 0 ] || kill -TERM "${pids[@]}" 2>/dev/null
   exit 130
 }
 trap interrupted INT TERM
@@ -35,13 +34,12 @@ summary_of() { # LOG
     -e 's/^(caught: .*)$/\1/p' "$1" | tail -n 1
 }
 
-# stage NAME TIME-OUT NEEDS COMMAND...: runs COMMAND, unless a stage among NEEDS (comma separated) did not pass.
-stage() {
-  local name=$1 limit=$2 needs=$3 need started=$SECONDS code=0 log=$logs/$1.log
-  shift 3
+# begin NAME TIME-OUT NEEDS COMMAND...: starts COMMAND, unless a stage among NEEDS (comma separated) did not pass.
+begin() {
+  local name=$1 need
   names+=("$name")
-  seconds[$name]=0
-  for need in ${needs//,/ }; do
+  limits[$name]=$2 seconds[$name]=0 started[$name]=$SECONDS
+  for need in ${3//,/ }; do
     if [ "${result[$need]}" != passed ]; then
       result[$name]=failed
       detail[$name]="not run: $need failed"
@@ -49,20 +47,31 @@ stage() {
     fi
   done
   printf '== %s\n' "$name"
-  timeout --kill-after=30 "$limit" "$@" >"$log" 2>&1 &
-  current=$!
-  wait "$current" || code=$?
-  current=
-  seconds[$name]=$((SECONDS - started))
-  detail[$name]=$(summary_of "$log")
+  timeout --kill-after=30 "$2" "${@:4}" >"$logs/$name.log" 2>&1 &
+  pids[$name]=$!
+}
+
+# finish NAME: waits for what begin NAME started.
+finish() {
+  local name=$1 code=0
+  [ -n "${pids[$name]:-}" ] || return 0
+  wait "${pids[$name]}" || code=$?
+  unset "pids[$name]"
+  seconds[$name]=$((SECONDS - started[$name]))
+  detail[$name]=$(summary_of "$logs/$name.log")
   if [ "$code" -eq 0 ]; then
     result[$name]=passed
     return
   fi
   result[$name]=failed
-  [ "$code" -ne 124 ] || detail[$name]="not done after $limit s"
-  printf '%s\n' "-- $name failed (exit code $code), the end of $log:"
-  tail -n 100 "$log"
+  [ "$code" -ne 124 ] || detail[$name]="not done after ${limits[$name]} s"
+  printf '%s\n' "-- $name failed (exit code $code), the end of $logs/$name.log:"
+  tail -n 100 "$logs/$name.log"
+}
+
+stage() { # NAME TIME-OUT NEEDS COMMAND...
+  begin "$@"
+  finish "$1"
 }
 
 pytest() { # NAME TIME-OUT NEEDS FOLDER BINARY
@@ -89,11 +98,13 @@ stage python 300 packages bash -c \
   'python3 -m venv build/venv && build/venv/bin/python -m pip install -q -r tests/requirements.txt'
 stage kafka 600 packages tests/kafka/kafka.sh fetch
 pytest integration 600 build,python integration release
+# Linting takes the time in which the system tests wait for Kafka to start, die and come back.
+if $all; then begin tidy 2400 build nice -n 10 scripts/lint.sh tidy; fi
 pytest system 1200 build,python,kafka system release
 
 if $all; then
+  finish tidy
   stage format 120 packages scripts/lint.sh format
-  stage tidy 1500 build scripts/lint.sh tidy
   for sanitizer in asan tsan; do
     stage "build-$sanitizer" 1800 packages scripts/build.sh "$sanitizer"
     stage "unit-$sanitizer" 900 "build-$sanitizer" ctest --preset "$sanitizer" -j "$(nproc)" --no-tests=error
