@@ -184,10 +184,10 @@ def test_MQTT_4_8_0_1_malformed_packet_closes_only_its_connection(
 
 
 def test_every_kind_a_client_can_cause_is_caused_here(daemon: Daemon) -> None:
-    """Limits are in test_limits.py; a return code comes from servers only."""
+    """A return code comes from servers only."""
     kinds = {case.values[-1] for case in [*FIRST_PACKETS, *REFUSED, *LATER_PACKETS]}
     all_kinds = daemon.metrics().labels("mqttproxy_protocol_errors_total", "kind")
-    assert all_kinds - kinds == {"too_many_filters", "return_code"}
+    assert all_kinds - kinds == {"return_code"}
 
 
 def test_packets_before_the_malformed_one_are_answered(daemon: Daemon) -> None:
