@@ -128,8 +128,8 @@ std::optional<std::vector<SessionSummary>> Directory::list(std::string_view prox
   if (!complete) return std::nullopt;
   std::ranges::sort(sessions, {}, &SessionSummary::client_id);
   // A client that came back between two turns has a new session, and may have been seen in both.
-  const auto again = std::ranges::unique(sessions, {}, &SessionSummary::client_id);
-  sessions.erase(again.begin(), again.end());
+  const auto same = [](const SessionSummary& a, const SessionSummary& b) { return a.client_id == b.client_id; };
+  sessions.erase(std::unique(sessions.begin(), sessions.end(), same), sessions.end());
   return sessions;
 }
 
