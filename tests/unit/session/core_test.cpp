@@ -90,6 +90,8 @@ class CoreTest : public ::testing::Test {
     return out;
   }
 
+  OutboxLimits outbox_limits;
+  OutboxCounters outbox_counters;  // outlives the session's outbox
   FakeHost host;
   CoreSettings settings{.limits = {}, .ack_window = 4};
   PacketCounters counters;
@@ -262,9 +264,7 @@ TEST_F(CoreTest, ADroppedMessageIsAcknowledgedInItsTurn) {
 TEST_F(CoreTest, PubackSettlesWhatIsInFlightAndAnUnknownOneDoesNoHarm) {
   connect();
   EXPECT_EQ(feed(id_bytes(PacketType::Puback, 5)), "");
-  const OutboxLimits limits;
-  OutboxCounters outbox_counters;
-  host.session.outbox = std::make_unique<Outbox>(limits, outbox_counters);
+  host.session.outbox = std::make_unique<Outbox>(outbox_limits, outbox_counters);
   const auto payload = std::make_shared<const std::string>("p");
   host.session.outbox->offer(DeliveryPtr(new Delivery(payload, "t", *payload, Qos::AtLeastOnce)), Qos::AtLeastOnce,
                              true);
