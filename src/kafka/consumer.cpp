@@ -47,7 +47,8 @@ ConsumedRecord to_record(const rd_kafka_message_t& message) {
   record.partition = message.partition;
   record.offset = message.offset;
   if (message.key != nullptr) record.key.emplace(static_cast<const char*>(message.key), message.key_len);
-  if (message.payload != nullptr) record.value = {static_cast<const char*>(message.payload), message.len};
+  record.tombstone = message.payload == nullptr;
+  if (!record.tombstone) record.value = {static_cast<const char*>(message.payload), message.len};
   rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
   const std::int64_t time = rd_kafka_message_timestamp(&message, &type);
   if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) record.time.emplace(milliseconds(time));

@@ -16,6 +16,15 @@ std::optional<std::string_view> last_header(const rd_kafka_headers_t* headers, s
 
 }  // namespace
 
+Record DeadLetter::record() const noexcept {
+  Record copy;
+  copy.key = key;
+  copy.tombstone = !value.has_value();
+  if (value) copy.value = *value;
+  copy.token = token;
+  return copy;
+}
+
 void mark_dead_letter(rd_kafka_headers_t* headers, std::string_view topic, rd_kafka_resp_err_t reason) {
   add_header(headers, kReasonHeader, error_name(static_cast<std::int16_t>(reason)));
   add_header(headers, kTopicHeader, topic);
@@ -26,7 +35,7 @@ DeadLetter make_dead_letter(const rd_kafka_message_t& refused) {
   letter.token = token_of(refused);
   letter.code = static_cast<std::int16_t>(refused.err);
   if (refused.key != nullptr) letter.key.emplace(static_cast<const char*>(refused.key), refused.key_len);
-  if (refused.len > 0) letter.value.assign(static_cast<const char*>(refused.payload), refused.len);
+  if (refused.payload != nullptr) letter.value.emplace(static_cast<const char*>(refused.payload), refused.len);
   rd_kafka_headers_t* headers = nullptr;
   if (rd_kafka_message_headers(&refused, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
     letter.headers.reset(rd_kafka_headers_copy(headers));

@@ -23,8 +23,11 @@ struct DeadLetter {
   std::uint64_t token = 0;
   std::int16_t code = 0;  // of the refusal
   std::optional<std::string> key;
-  std::string value;
-  HeadersPtr headers;  // with ours
+  std::optional<std::string> value;  // nullopt: a tombstone
+  HeadersPtr headers;                // with ours
+
+  /// Without its headers; views into this.
+  [[nodiscard]] Record record() const noexcept;
 };
 
 /// Adds the two headers.

@@ -29,9 +29,9 @@ void add_header(rd_kafka_headers_t* headers, std::string_view name, std::string_
                       static_cast<ssize_t>(value.size()));
 }
 
-rd_kafka_resp_err_t enqueue(rd_kafka_t* client, rd_kafka_topic_t* topic, std::optional<std::string_view> key,
-                            std::string_view value, HeadersPtr& headers, std::uint64_t token) noexcept {
-  std::array<rd_kafka_vu_t, 6> fields;  // NOLINT(cppcoreguidelines-pro-type-member-init): only `count` are read
+rd_kafka_resp_err_t enqueue(rd_kafka_t* client, rd_kafka_topic_t* topic, const Record& record,
+                            HeadersPtr& headers) noexcept {
+  std::array<rd_kafka_vu_t, 7> fields;  // NOLINT(cppcoreguidelines-pro-type-member-init): only `count` are read
   std::size_t count = 0;
   const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
     rd_kafka_vu_t& field = fields[count++];
@@ -40,10 +40,14 @@ rd_kafka_resp_err_t enqueue(rd_kafka_t* client, rd_kafka_topic_t* topic, std::op
   };
   add(RD_KAFKA_VTYPE_RKT).u.rkt = topic;
   add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
-  add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = std::bit_cast<void*>(token);
+  add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = std::bit_cast<void*>(record.token);
   // The API is not const-correct; MSG_F_COPY leaves the bytes alone.
-  add(RD_KAFKA_VTYPE_VALUE).u.mem = {const_cast<char*>(non_null(value)), value.size()};
-  if (key) add(RD_KAFKA_VTYPE_KEY).u.mem = {const_cast<char*>(non_null(*key)), key->size()};
+  const auto add_bytes = [&](rd_kafka_vtype_t type, std::string_view bytes) {
+    add(type).u.mem = {const_cast<char*>(non_null(bytes)), bytes.size()};
+  };
+  if (!record.tombstone) add_bytes(RD_KAFKA_VTYPE_VALUE, record.value);
+  if (record.key) add_bytes(RD_KAFKA_VTYPE_KEY, *record.key);
+  if (record.partition) add(RD_KAFKA_VTYPE_PARTITION).u.i32 = *record.partition;
   if (headers) add(RD_KAFKA_VTYPE_HEADERS).u.headers = headers.get();
   const ErrorPtr error(rd_kafka_produceva(client, fields.data(), count));
   // A fatal handle names the error that made it so.

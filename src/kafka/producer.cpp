@@ -71,7 +71,7 @@ ProduceResult ProducerImpl::produce(const Record& record) noexcept {
     return ProduceResult::Failed;
   }
   HeadersPtr headers = make_headers(record.headers);
-  const auto error = enqueue(client->handle(), topic, record.key, record.value, headers, record.token);
+  const auto error = enqueue(client->handle(), topic, record, headers);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]]
     return ProduceResult::Accepted;
   return not_taken(entry, *lane, *client, record, error);
@@ -114,8 +114,10 @@ ProduceResult ProducerImpl::refuse(Gate::Entry& entry, Lane& lane, const Client&
   if (dead_letter_topic_ != nullptr && record.topic != dead_letter_topic_) {
     HeadersPtr headers = make_headers(record.headers, 2);
     mark_dead_letter(headers.get(), record.topic->name, error);
-    const auto second = enqueue(client.handle(), dead_letter_topic_->handle.load(std::memory_order_relaxed), record.key,
-                                record.value, headers, record.token);
+    Record copy = record;
+    copy.partition.reset();
+    const auto second =
+        enqueue(client.handle(), dead_letter_topic_->handle.load(std::memory_order_relaxed), copy, headers);
     if (second == RD_KAFKA_RESP_ERR_NO_ERROR) {
       stats_.error(error);
       return ProduceResult::Accepted;

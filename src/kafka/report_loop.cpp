@@ -144,8 +144,7 @@ void ProducerImpl::send_dead_letters() {
     auto error = RD_KAFKA_RESP_ERR__PURGE_QUEUE;
     if (!purging_.load()) {
       if (client_ == nullptr) break;
-      error = enqueue(client_->handle(), dead_letter_topic_->handle.load(), letter.key, letter.value, letter.headers,
-                      letter.token);
+      error = enqueue(client_->handle(), dead_letter_topic_->handle.load(), letter.record(), letter.headers);
     }
     if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) break;
     if (error == RD_KAFKA_RESP_ERR__FATAL) {

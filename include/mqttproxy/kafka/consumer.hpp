@@ -24,6 +24,7 @@ struct ConsumedRecord {
   std::int64_t offset = 0;
   std::optional<std::string_view> key;
   std::string_view value;           // empty when the record has none
+  bool tombstone = false;           // the record has no value, which is not an empty one
   std::span<const Header> headers;  // in their order; a name ends at its first NUL
   /// The producer's or the broker's clock, as the topic says; nullopt in records of very old clients.
   std::optional<std::chrono::system_clock::time_point> time;

@@ -65,6 +65,10 @@ struct Record {
   std::span<const Header> headers;
   std::string_view value;
   std::uint64_t token = 0;
+  bool tombstone = false;  // no value at all (`value` is ignored): a compacted topic forgets the key
+  /// nullopt: the partitioner chooses. A partition the topic does not have is a refusal; the copy in the dead-letter
+  /// topic goes where the partitioner says.
+  std::optional<std::int32_t> partition = std::nullopt;
 };
 
 enum class ProduceResult : std::uint8_t {

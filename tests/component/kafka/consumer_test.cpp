@@ -23,6 +23,7 @@ struct Seen {
   std::string value;
   std::vector<std::pair<std::string, std::string>> headers;
   bool has_time = false;
+  bool tombstone = false;
 };
 
 /// Takes as many records as it has room for.
@@ -34,7 +35,8 @@ class RecordingHandler : public RecordHandler {
     refused_ = refused_ || taken < records.size();
     room_ -= taken;
     for (const ConsumedRecord& record : records.first(taken)) {
-      Seen seen{record.partition, record.offset, std::nullopt, std::string(record.value), {}, record.time.has_value()};
+      Seen seen{record.partition,        record.offset,   std::nullopt, std::string(record.value), {},
+                record.time.has_value(), record.tombstone};
       if (record.key) seen.key = *record.key;
       for (const Header& header : record.headers) seen.headers.emplace_back(header.name, header.value);
       seen_.push_back(std::move(seen));
@@ -139,6 +141,22 @@ TEST_F(ConsumerTest, KeyValueAndHeadersArriveByteForByte) {
   EXPECT_EQ(seen[0].value, "v\0\n"sv);
   EXPECT_THAT(seen[0].headers, ElementsAre(Pair("a", "x\0y"sv), Pair("empty", ""), Pair("a", "\xFF")));
   EXPECT_TRUE(seen[0].has_time);
+}
+
+TEST_F(ConsumerTest, NoValueIsNotAnEmptyOne) {
+  start();
+  Record record;
+  record.topic = topic_;
+  record.partition = 0;
+  record.tombstone = true;
+  ASSERT_EQ(producer_->produce(record), ProduceResult::Accepted);
+  record.tombstone = false;
+  ASSERT_EQ(producer_->produce(record), ProduceResult::Accepted);
+  const auto seen = handler_.wait(2);
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_TRUE(seen[0].tombstone);
+  EXPECT_FALSE(seen[1].tombstone);
+  EXPECT_EQ(seen[1].value, "");
 }
 
 TEST_F(ConsumerTest, NothingFromBeforeTheStartAndEverythingAfterIt) {

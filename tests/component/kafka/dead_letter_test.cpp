@@ -66,6 +66,34 @@ TEST_F(DeadLetterTest, NoKeyAndEmptyValueStayWhatTheyAre) {
   EXPECT_EQ(records[0].value, "");
 }
 
+TEST_F(DeadLetterTest, ATombstoneStaysOne) {
+  start();
+  kafka_.push_request_errors(kApiProduce, std::vector{kUnauthorized});
+  Record record;
+  record.topic = topic("wanted");
+  record.key = "k";
+  record.tombstone = true;
+  ASSERT_EQ(producer_->produce(record), ProduceResult::Accepted);
+  ASSERT_EQ(sinks_[0]->wait_for_reports(1).at(0).outcome, Outcome::DeadLettered);
+  EXPECT_EQ(read(kafka_, "dead", 1).at(0).value, std::nullopt);
+}
+
+TEST_F(DeadLetterTest, APartitionThatIsNotThereIsARefusalAndItsCopyGoesAnywhere) {
+  start();
+  Record record;
+  record.topic = topic("wanted");
+  record.partition = 9;
+  // The first before the number of partitions is known, the second after.
+  for (std::size_t i = 1; i <= 2; ++i) {
+    ASSERT_EQ(producer_->produce(record), ProduceResult::Accepted);
+    const auto reports = sinks_[0]->wait_for_reports(i);
+    ASSERT_EQ(reports.size(), i);
+    EXPECT_EQ(reports.back().outcome, Outcome::DeadLettered);
+    EXPECT_EQ(error_name(reports.back().code), "_UNKNOWN_PARTITION");
+  }
+  EXPECT_EQ(read(kafka_, "dead", 2).size(), 2U);
+}
+
 TEST_F(DeadLetterTest, RefusedInProduceIsStoredThereAsWell) {
   make_unknown("gone");
   start();

@@ -57,6 +57,34 @@ TEST_F(ProduceTest, EmptyIsNotNull) {
   EXPECT_EQ(keyless[0].value, "");
 }
 
+TEST_F(ProduceTest, ATombstoneHasNoValue) {
+  start();
+  Record record;
+  record.topic = topic("t");
+  record.key = "k";
+  record.value = "ignored";
+  record.tombstone = true;
+  ASSERT_EQ(producer_->produce(record), ProduceResult::Accepted);
+  const auto records = read(kafka_, "t", 1);
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].key, "k");
+  EXPECT_EQ(records[0].value, std::nullopt);
+}
+
+TEST_F(ProduceTest, APartitionThatIsNamedIsTheOne) {
+  start();
+  Record record;
+  record.topic = topic("t");
+  record.key = "always the same";
+  for (const std::int32_t partition : {2, 0, 3, 1}) {
+    record.partition = partition;
+    ASSERT_EQ(producer_->produce(record), ProduceResult::Accepted);
+  }
+  const auto records = read(kafka_, "t", 4);
+  ASSERT_EQ(records.size(), 4U);
+  for (std::int32_t i = 0; i < 4; ++i) EXPECT_EQ(records[static_cast<std::size_t>(i)].partition, i);
+}
+
 TEST_F(ProduceTest, EveryRecordIsReportedOnceInOrderOnItsLane) {
   constexpr std::uint64_t kRecords = 3'000;
   start(3);

@@ -66,7 +66,7 @@ std::optional<std::string> bytes(const void* data, std::size_t size) {
 }
 
 ReadRecord to_record(const rd_kafka_message_t& message) {
-  ReadRecord record{bytes(message.key, message.key_len), bytes(message.payload, message.len), {}};
+  ReadRecord record{bytes(message.key, message.key_len), bytes(message.payload, message.len), {}, message.partition};
   rd_kafka_headers_t* headers = nullptr;
   if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return record;
   const char* name = nullptr;

@@ -51,6 +51,7 @@ struct ReadRecord {
   std::optional<std::string> key;
   std::optional<std::string> value;
   std::vector<std::pair<std::string, std::optional<std::string>>> headers;
+  std::int32_t partition = 0;
 
   [[nodiscard]] std::string header(std::string_view name) const;
 };
