@@ -33,7 +33,8 @@ milliseconds ConsumerImpl::look() {
     return problem.empty() ? kAfterMaking : set_not_ready(std::move(problem));
   }
   if (!compared_ && embedded_ == nullptr) {
-    if (std::string problem = compare(client_.get(), options_.topic, state); !problem.empty()) {
+    const TopicSettings settings = read_settings(client_.get(), options_.topic.name);
+    if (std::string problem = compare(options_.topic, state, settings); !problem.empty()) {
       return set_not_ready(std::move(problem));
     }
     compared_ = true;

@@ -40,25 +40,56 @@ EventPtr await(const QueuePtr& queue) {
   return EventPtr(rd_kafka_queue_poll(queue.get(), 2 * kAnswerWithinMs));
 }
 
-struct Settings {
-  std::string cleanup_policy;
-  std::string retention_ms;
-};
-
-Settings to_settings(std::span<const rd_kafka_ConfigEntry_t*> entries) {
-  Settings settings;
+TopicSettings to_settings(std::span<const rd_kafka_ConfigEntry_t*> entries) {
+  TopicSettings settings;
   for (const rd_kafka_ConfigEntry_t* entry : entries) {
     const std::string_view name = rd_kafka_ConfigEntry_name(entry);
     const char* value = rd_kafka_ConfigEntry_value(entry);
     if (value == nullptr) continue;
     if (name == "cleanup.policy") settings.cleanup_policy = value;
     if (name == "retention.ms") settings.retention_ms = value;
+    if (name == "min.compaction.lag.ms") settings.min_compaction_lag_ms = value;
   }
   return settings;
 }
 
-/// Empty texts where Kafka does not say.
-Settings read_settings(rd_kafka_t* client, const std::string& topic) {
+void set(rd_kafka_NewTopic_t* topic, const char* name, const std::optional<std::chrono::milliseconds>& value) {
+  if (value) rd_kafka_NewTopic_set_config(topic, name, std::to_string(value->count()).c_str());
+}
+
+/// "retention.ms is 5, the configuration asks for 7" when the topic's is known and too short, or "".
+std::string too_short(std::string_view name, const std::string& value,
+                      const std::optional<std::chrono::milliseconds>& wanted) {
+  std::int64_t found = 0;
+  const bool known = std::from_chars(value.data(), value.data() + value.size(), found).ec == std::errc{};
+  if (!wanted || !known || found < 0 || found >= wanted->count()) return "";  // -1: for ever
+  return std::string(name) + " is " + value + ", the configuration asks for " + std::to_string(wanted->count());
+}
+
+/// What is wrong with what becomes of old records, or "".
+std::string cleanup_problem(const TopicPlan& plan, const TopicSettings& settings) {
+  const std::string& policy = settings.cleanup_policy;
+  if (policy.empty()) return "";
+  const bool compacts = policy.find("compact") != std::string::npos;
+  if (compacts && plan.cleanup == Cleanup::Delete) {
+    return "cleanup.policy is " + policy + ", which loses messages: of each key it keeps the last; it must be delete";
+  }
+  if (!compacts && plan.cleanup == Cleanup::Compact) {
+    return "cleanup.policy is " + policy +
+           ", which loses what has not been written for long: the last record of every key must stay; it must be "
+           "compact";
+  }
+  const bool deletes = policy.find("delete") != std::string::npos;
+  std::string problem = deletes ? too_short("retention.ms", settings.retention_ms, plan.retention) : "";
+  if (problem.empty() && compacts) {
+    problem = too_short("min.compaction.lag.ms", settings.min_compaction_lag_ms, plan.min_compaction_lag);
+  }
+  return problem;
+}
+
+}  // namespace
+
+TopicSettings read_settings(rd_kafka_t* client, const std::string& topic) {
   const ConfigResourcePtr resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
   const QueuePtr queue(rd_kafka_queue_new(client));
   const AdminOptionsPtr options = admin_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
@@ -74,8 +105,6 @@ Settings read_settings(rd_kafka_t* client, const std::string& topic) {
   const rd_kafka_ConfigEntry_t** first = rd_kafka_ConfigResource_configs(answers[0], &entries);
   return to_settings({first, entries});
 }
-
-}  // namespace
 
 TopicState look_at(rd_kafka_t* client, rd_kafka_topic_t* topic, const std::string& address) {
   constexpr int kOneTopic = 0;
@@ -113,10 +142,10 @@ std::string create_topic(rd_kafka_t* client, const TopicPlan& plan, CreateMode m
                                                 plan.replication_factor.value_or(kBrokerChooses), reason.data(),
                                                 reason.size()));
   if (topic == nullptr) return topic_text(plan.name) + reason.data();
-  rd_kafka_NewTopic_set_config(topic.get(), "cleanup.policy", "delete");
-  if (plan.retention) {
-    rd_kafka_NewTopic_set_config(topic.get(), "retention.ms", std::to_string(plan.retention->count()).c_str());
-  }
+  rd_kafka_NewTopic_set_config(topic.get(), "cleanup.policy", plan.cleanup == Cleanup::Compact ? "compact" : "delete");
+  set(topic.get(), "retention.ms", plan.retention);
+  set(topic.get(), "min.compaction.lag.ms", plan.min_compaction_lag);
+  set(topic.get(), "segment.ms", plan.segment_age);
   const QueuePtr queue(rd_kafka_queue_new(client));
   const AdminOptionsPtr options = admin_options(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
   rd_kafka_AdminOptions_set_operation_timeout(options.get(), kAnswerWithinMs, nullptr, 0);
@@ -140,29 +169,21 @@ std::string create_topic(rd_kafka_t* client, const TopicPlan& plan, CreateMode m
   return failed + (text == nullptr ? rd_kafka_err2str(error) : text);
 }
 
-std::string compare(rd_kafka_t* client, const TopicPlan& plan, const TopicState& state) {
+std::string compare(const TopicPlan& plan, const TopicState& state, const TopicSettings& settings) {
   const std::string topic = topic_text(plan.name);
-  if (plan.partitions && state.partitions < *plan.partitions) {
-    return topic + std::to_string(state.partitions) + " partitions, the configuration asks for " +
-           std::to_string(*plan.partitions);
+  const std::int32_t wanted = plan.partitions.value_or(state.partitions);
+  if (state.partitions < wanted || (plan.exact_partitions && state.partitions != wanted)) {
+    std::string problem =
+        topic + std::to_string(state.partitions) + " partitions, the configuration asks for " + std::to_string(wanted);
+    if (plan.exact_partitions) problem += "; records are found by partition number, so that it can never change";
+    return problem;
   }
   if (plan.replication_factor && state.fewest_copies < *plan.replication_factor) {
     return topic + "replication factor " + std::to_string(state.fewest_copies) + ", the configuration asks for " +
            std::to_string(*plan.replication_factor);
   }
-  const Settings settings = read_settings(client, plan.name);
-  if (settings.cleanup_policy.find("compact") != std::string::npos) {
-    return topic + "cleanup.policy is " + settings.cleanup_policy +
-           ", which loses messages: of each key it keeps the last; it must be delete";
-  }
-  std::int64_t retention_ms = 0;
-  const char* end = settings.retention_ms.data() + settings.retention_ms.size();
-  const bool known = std::from_chars(settings.retention_ms.data(), end, retention_ms).ec == std::errc{};
-  if (plan.retention && known && retention_ms >= 0 && retention_ms < plan.retention->count()) {
-    return topic + "retention.ms is " + settings.retention_ms + ", the configuration asks for " +
-           std::to_string(plan.retention->count());
-  }
-  return "";
+  const std::string problem = cleanup_problem(plan, settings);
+  return problem.empty() ? "" : topic + problem;
 }
 
 std::string missing_text(const TopicPlan& plan) {

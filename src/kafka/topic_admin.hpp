@@ -29,8 +29,16 @@ enum class CreateMode : std::uint8_t { Create, Validate };
 /// wrong, or "".
 [[nodiscard]] std::string create_topic(rd_kafka_t* client, const TopicPlan& plan, CreateMode mode);
 
-/// What an existing topic lacks of its plan, or "". Settings this client may not read pass.
-[[nodiscard]] std::string compare(rd_kafka_t* client, const TopicPlan& plan, const TopicState& state);
+/// Of a topic, as Kafka writes them. Empty where it does not say: this client may not read them, or Kafka is too old.
+struct TopicSettings {
+  std::string cleanup_policy;
+  std::string retention_ms;
+  std::string min_compaction_lag_ms;
+};
+[[nodiscard]] TopicSettings read_settings(rd_kafka_t* client, const std::string& topic);
+
+/// What an existing topic lacks of its plan, or "". Settings that are not known pass.
+[[nodiscard]] std::string compare(const TopicPlan& plan, const TopicState& state, const TopicSettings& settings);
 
 /// What to say of a missing topic that may not be made.
 [[nodiscard]] std::string missing_text(const TopicPlan& plan);

@@ -15,7 +15,8 @@ TopicCheck check_with(rd_kafka_t* client, const TopicPlan& plan, const std::stri
   const TopicState state = look_at(client, topic.get(), address);
   if (!state.problem.empty()) return {false, state.problem};
   if (!state.missing) {
-    if (std::string problem = compare(client, plan, state); !problem.empty()) return {false, std::move(problem)};
+    if (std::string problem = compare(plan, state, read_settings(client, plan.name)); !problem.empty())
+      return {false, std::move(problem)};
     return {true, "topic " + plan.name + ": " + std::to_string(state.partitions) + " partitions"};
   }
   if (!plan.create) return {false, missing_text(plan)};

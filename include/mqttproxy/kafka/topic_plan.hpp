@@ -10,13 +10,26 @@
 
 namespace mqttproxy::kafka {
 
+/// What Kafka does with old records.
+enum class Cleanup : std::uint8_t {
+  Delete,   // drops them by age or size
+  Compact,  // keeps the last of each key
+};
+
 /// What is nullopt is the broker's choice when the topic is made, and not looked at when it exists.
 struct TopicPlan {
   std::string name;
   bool create = true;                                  // make it when it is missing
   std::optional<std::int32_t> partitions;              // at least
   std::optional<std::int32_t> replication_factor;      // at least
-  std::optional<std::chrono::milliseconds> retention;  // at least: how long records are kept
+  std::optional<std::chrono::milliseconds> retention;  // at least: how long records are kept, where they are deleted
+  Cleanup cleanup = Cleanup::Delete;
+  /// At least: how long a record is safe from compaction.
+  std::optional<std::chrono::milliseconds> min_compaction_lag = std::nullopt;
+  /// How old the part of the log that is written to, and not compacted, may become. Costs only room, so that a topic
+  /// that exists may have its own.
+  std::optional<std::chrono::milliseconds> segment_age = std::nullopt;
+  bool exact_partitions = false;  // not "at least": records are found by partition number
 
   bool operator==(const TopicPlan&) const = default;
 };
