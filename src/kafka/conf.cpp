@@ -111,6 +111,7 @@ ConfPtr make_conf(const ConsumerOptions& options) {
   for (const auto& [name, value] : kConsumerFixed) must_set(conf.get(), name, std::string(value));
   const std::uint64_t kbytes = std::clamp<std::uint64_t>(options.max_queue_bytes / 1024, 1, kMaxQueuedKbytes);
   must_set(conf.get(), "queued.max.messages.kbytes", std::to_string(kbytes));
+  must_set(conf.get(), "enable.partition.eof", options.start == Start::Beginning ? "true" : "false");
   // Looking at a topic must not make it; the embedded Kafka knows no other way, and librdkafka would complain.
   must_set(conf.get(), "allow.auto.create.topics", is_embedded(options.backends) ? "true" : "false");
   rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_ERROR);

@@ -193,6 +193,10 @@ void ConsumerImpl::advance(std::span<const ConsumedRecord> taken) {
 }
 
 void ConsumerImpl::take_error(const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    handler_.on_partition_end(message.partition, message.offset);
+    return;
+  }
   errors_.add(message.err);
   if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
     spdlog::warn("kafka consumer=\"{}\" topic={} partition={} position is gone from Kafka, going on at the oldest: {}",

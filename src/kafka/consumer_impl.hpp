@@ -51,6 +51,10 @@ class ConsumerImpl final : public Consumer {
     std::int64_t next = 0;   // offset of the next record to hand out
     bool restarted = false;  // its position was gone: the next record shows how many went with it
   };
+  struct Range {
+    std::int64_t first = 0;  // where reading starts
+    std::int64_t end = 0;    // of what the partition has
+  };
 
   // consumer.cpp: delivery thread
   void run();
@@ -68,8 +72,8 @@ class ConsumerImpl final : public Consumer {
   [[nodiscard]] std::chrono::milliseconds look();
   [[nodiscard]] std::string make_topic();
   [[nodiscard]] std::string start_partitions(std::int32_t count);
-  [[nodiscard]] std::string find_end(std::int32_t number, std::int64_t& end);
-  [[nodiscard]] std::string start_partition(std::int32_t number, std::int64_t first);
+  [[nodiscard]] std::string find_range(std::int32_t number, Range& range);
+  [[nodiscard]] std::string start_partition(std::int32_t number, const Range& range);
   [[nodiscard]] std::string partition_text(std::int32_t number) const;
   void set_ready(std::int32_t partitions);
   std::chrono::milliseconds set_not_ready(std::string reason);

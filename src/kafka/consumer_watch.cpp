@@ -57,42 +57,40 @@ std::string ConsumerImpl::make_topic() {
 /// Fixes the positions of all partitions first: the first fetch keeps the connection busy for half a second.
 std::string ConsumerImpl::start_partitions(std::int32_t count) {
   const auto known = static_cast<std::int32_t>(partition_count());
-  std::vector<std::int64_t> first;
+  std::vector<Range> ranges;
   for (std::int32_t number = known; number < count; ++number) {
-    // A partition added later is read from its beginning: what was written to it before it was found counts as well.
-    first.push_back(0);
-    if (started_) continue;
-    if (std::string problem = find_end(number, first.back()); !problem.empty()) return problem;
+    if (std::string problem = find_range(number, ranges.emplace_back()); !problem.empty()) return problem;
   }
   for (std::int32_t number = known; number < count; ++number) {
     if (started_) {
       spdlog::info("kafka partition added consumer=\"{}\" topic={} partition={}", options_.name, options_.topic.name,
                    number);
     }
-    if (std::string problem = start_partition(number, first[static_cast<std::size_t>(number - known)]);
-        !problem.empty()) {
-      return problem;
-    }
+    const Range& range = ranges[static_cast<std::size_t>(number - known)];
+    if (std::string problem = start_partition(number, range); !problem.empty()) return problem;
   }
   return "";
 }
 
-std::string ConsumerImpl::find_end(std::int32_t number, std::int64_t& end) {
-  std::int64_t low = 0;
-  const auto error = rd_kafka_query_watermark_offsets(client_.get(), options_.topic.name.c_str(), number, &low, &end,
-                                                      static_cast<int>(kTopicAnswerWithin.count()));
-  return error == RD_KAFKA_RESP_ERR_NO_ERROR
-             ? ""
-             : partition_text(number) + "its end is not known: " + rd_kafka_err2str(error);
+std::string ConsumerImpl::find_range(std::int32_t number, Range& range) {
+  const auto error = rd_kafka_query_watermark_offsets(client_.get(), options_.topic.name.c_str(), number, &range.first,
+                                                      &range.end, static_cast<int>(kTopicAnswerWithin.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return partition_text(number) + "its end is not known: " + rd_kafka_err2str(error);
+  }
+  // A partition added later is read from its beginning: what was written to it before it was found counts as well.
+  if (options_.start == Start::End && !started_) range.first = range.end;
+  return "";
 }
 
-std::string ConsumerImpl::start_partition(std::int32_t number, std::int64_t first) {
+std::string ConsumerImpl::start_partition(std::int32_t number, const Range& range) {
   {
     const std::scoped_lock lock(mutex_);
-    partitions_.push_back({first});  // before its first record comes
+    partitions_.push_back({range.first});  // before its first record comes
   }
+  handler_.on_partition(number, range.first, range.end);
   // An offset, not "the end": librdkafka would look for the end again after an error, and skip what came between.
-  if (rd_kafka_consume_start_queue(topic_.get(), number, first, queue_.get()) == 0) return "";
+  if (rd_kafka_consume_start_queue(topic_.get(), number, range.first, queue_.get()) == 0) return "";
   const rd_kafka_resp_err_t error = rd_kafka_last_error();
   const std::scoped_lock lock(mutex_);
   partitions_.pop_back();

@@ -1,5 +1,5 @@
 // Every record of one topic, from all its partitions, without a consumer group: what a process reads that has to see
-// everything. Positions are this process's own and start at the end of the topic.
+// everything. Positions are this process's own and start at one end of the topic.
 #pragma once
 
 #include <chrono>
@@ -30,16 +30,26 @@ struct ConsumedRecord {
   std::optional<std::chrono::system_clock::time_point> time;
 };
 
-/// Both calls come on threads of the consumer.
+/// All calls come on threads of the consumer.
 class RecordHandler {
  public:
   virtual ~RecordHandler() = default;
   /// The next records, those of one partition in offset order. Returns how many were taken, from the front: the rest is
   /// offered again after a moment, and nothing else before it.
   [[nodiscard]] virtual std::size_t on_records(std::span<const ConsumedRecord> records) = 0;
-  /// Once: the topic is there, and every record written from now on will be handed out.
+  /// Before any record of this partition: it is read from offset `first`, and its records end at `end` now; both are
+  /// the same when there is nothing to read yet. Once for each, also of those added later.
+  virtual void on_partition(std::int32_t /*partition*/, std::int64_t /*first*/, std::int64_t /*end*/) {}
+  /// Every record below `offset` has been handed out, and there was none from there on. The last offsets need not
+  /// have records, so only this tells that all has been read. Again and again, and only with Start::Beginning.
+  virtual void on_partition_end(std::int32_t /*partition*/, std::int64_t /*offset*/) {}
+  /// Once, after every on_partition() so far: the topic is there, and every record written from now on will be handed
+  /// out.
   virtual void on_started() = 0;
 };
+
+/// Where reading starts. Partitions added later are read from their oldest record.
+enum class Start : std::uint8_t { End, Beginning };
 
 struct ConsumerOptions {
   std::string name;                   // librdkafka client.id and metrics label
@@ -48,6 +58,7 @@ struct ConsumerOptions {
   std::vector<std::pair<std::string, std::string>> properties;
   TopicPlan topic;
   std::uint64_t max_queue_bytes = 16ULL << 20U;  // fetched and not handed out; one answer of Kafka may come on top
+  Start start = Start::End;
 
   bool operator==(const ConsumerOptions&) const = default;
 };

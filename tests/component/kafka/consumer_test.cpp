@@ -44,6 +44,19 @@ class RecordingHandler : public RecordHandler {
     changed_.notify_all();
     return taken;
   }
+  void on_partition(std::int32_t partition, std::int64_t first, std::int64_t end) override {
+    const std::scoped_lock lock(mutex_);
+    EXPECT_EQ(started_, 0);
+    EXPECT_TRUE(partitions_.try_emplace(partition, first, end).second);
+  }
+  void on_partition_end(std::int32_t partition, std::int64_t offset) override {
+    const std::scoped_lock lock(mutex_);
+    EXPECT_EQ(partitions_.count(partition), 1U);
+    const auto here = [partition](const Seen& seen) { return seen.partition == partition; };
+    EXPECT_GE(std::ranges::count_if(seen_, here), offset - partitions_[partition].first);
+    ends_[partition] = offset;
+    changed_.notify_all();
+  }
   void on_started() override {
     const std::scoped_lock lock(mutex_);
     ++started_;
@@ -62,6 +75,19 @@ class RecordingHandler : public RecordHandler {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, kHangGuard, [&] { return refused_; });
   }
+  /// Partition → where reading starts, where its records ended.
+  std::map<std::int32_t, std::pair<std::int64_t, std::int64_t>> partitions() {
+    const std::scoped_lock lock(mutex_);
+    return partitions_;
+  }
+  bool wait_end(std::int32_t partition, std::int64_t offset) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kHangGuard, [&] { return ends_[partition] == offset; });
+  }
+  std::size_t ends() {
+    const std::scoped_lock lock(mutex_);
+    return ends_.size();
+  }
   std::vector<Seen> wait(std::size_t count) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kHangGuard, [&] { return seen_.size() >= count; });
@@ -74,6 +100,8 @@ class RecordingHandler : public RecordHandler {
   std::size_t room_ = SIZE_MAX;
   bool refused_ = false;
   int started_ = 0;
+  std::map<std::int32_t, std::pair<std::int64_t, std::int64_t>> partitions_;
+  std::map<std::int32_t, std::int64_t> ends_;
   std::vector<Seen> seen_;
 };
 
@@ -101,12 +129,14 @@ class ConsumerTest : public ::testing::Test {
     ASSERT_TRUE(eventually([&] { return consumer_->health().ready; }));
   }
 
-  void write(std::string_view key, std::string_view value, std::span<const Header> headers = {}) {
+  void write(std::string_view key, std::string_view value, std::span<const Header> headers = {},
+             std::optional<std::int32_t> partition = {}) {
     Record record;
     record.topic = topic_;
     record.key = key;
     record.value = value;
     record.headers = headers;
+    record.partition = partition;
     ASSERT_EQ(producer_->produce(record), ProduceResult::Accepted);
     ++written_;
   }
@@ -168,6 +198,55 @@ TEST_F(ConsumerTest, NothingFromBeforeTheStartAndEverythingAfterIt) {
   ASSERT_EQ(seen.size(), 50U);
   for (const Seen& record : seen) EXPECT_EQ(record.value, "after");
   EXPECT_TRUE(shows("mqttproxy_kafka_consumed_records_total{consumer=\"reader\"} 50\n"));
+}
+
+TEST_F(ConsumerTest, TheStartSaysWhereEachPartitionIsRead) {
+  for (int i = 0; i < 5; ++i) write("k", "before", {}, 1);
+  wait_stored();
+  start();
+  EXPECT_THAT(handler_.partitions(), ElementsAre(Pair(0, Pair(0, 0)), Pair(1, Pair(5, 5)), Pair(2, Pair(0, 0))));
+  write("k", "after", {}, 1);
+  EXPECT_EQ(handler_.wait(1).at(0).offset, 5);
+  EXPECT_EQ(handler_.ends(), 0U) << "only with Start::Beginning";
+}
+
+TEST_F(ConsumerTest, FromTheBeginningEveryRecordAndWhereTheyEnd) {
+  for (int i = 0; i < 300; ++i) write("a", std::to_string(i), {}, 0);
+  write("b", "0", {}, 2);
+  wait_stored();
+  options_.start = Start::Beginning;
+  start();
+  EXPECT_THAT(handler_.partitions(), ElementsAre(Pair(0, Pair(0, 300)), Pair(1, Pair(0, 0)), Pair(2, Pair(0, 1))));
+  for (const auto& [partition, end] : {std::pair{0, 300}, {1, 0}, {2, 1}})
+    EXPECT_TRUE(handler_.wait_end(partition, end));
+  for (int i = 300; i < 600; ++i) write("a", std::to_string(i), {}, 0);
+  EXPECT_TRUE(handler_.wait_end(0, 600));
+  const auto seen = handler_.wait(601);
+  ASSERT_EQ(seen.size(), 601U);
+  std::int64_t next = 0;
+  for (const Seen& record : seen) {
+    if (record.partition == 0) {
+      EXPECT_EQ(record.offset, next++);
+    }
+  }
+  EXPECT_THAT(registry_.serialize(), Not(HasSubstr("PARTITION_EOF")));
+}
+
+TEST_F(ConsumerTest, TheBeginningIsTheOldestRecordKafkaHas) {
+  // The embedded Kafka keeps about 5 MB of a partition.
+  const std::string padding(50'000, 'x');
+  for (int i = 0; i < 200; ++i) write("k", padding, {}, 0);
+  wait_stored();
+  options_.start = Start::Beginning;
+  start();
+  EXPECT_TRUE(handler_.wait_end(0, 200));
+  const auto [first, end] = handler_.partitions().at(0);
+  EXPECT_GT(first, 0);
+  EXPECT_EQ(end, 200);
+  const auto seen = handler_.wait(0);
+  EXPECT_EQ(seen.at(0).offset, first);
+  EXPECT_EQ(seen.size(), static_cast<std::size_t>(200 - first));
+  EXPECT_TRUE(shows("mqttproxy_kafka_consumer_restarts_total{consumer=\"reader\"} 0\n"));
 }
 
 void expect_in_order(const std::vector<Seen>& seen, int per_key) {
