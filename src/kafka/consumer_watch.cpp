@@ -90,6 +90,7 @@ std::string ConsumerImpl::start_partition(std::int32_t number, std::int64_t firs
     const std::scoped_lock lock(mutex_);
     partitions_.push_back({first});  // before its first record comes
   }
+  handler_.on_partition(number, first, first);
   // An offset, not "the end": librdkafka would look for the end again after an error, and skip what came between.
   if (rd_kafka_consume_start_queue(topic_.get(), number, first, queue_.get()) == 0) return "";
   const rd_kafka_resp_err_t error = rd_kafka_last_error();

@@ -29,7 +29,7 @@ struct ConsumedRecord {
   std::optional<std::chrono::system_clock::time_point> time;
 };
 
-/// Both calls come on threads of the consumer.
+/// All calls come on threads of the consumer.
 class RecordHandler {
  public:
   virtual ~RecordHandler() = default;
@@ -38,6 +38,11 @@ class RecordHandler {
   [[nodiscard]] virtual std::size_t on_records(std::span<const ConsumedRecord> records) = 0;
   /// Once: the topic is there, and every record written from now on will be handed out.
   virtual void on_started() = 0;
+  /// Records of this partition will come from offset `first` on; those before `end` were there already. Before the
+  /// partition's first record.
+  virtual void on_partition(std::int32_t partition, std::int64_t first, std::int64_t end) {
+    (void)partition, (void)first, (void)end;
+  }
 };
 
 struct ConsumerOptions {
