@@ -46,6 +46,10 @@ class KafkaBus final : public Bus, private kafka::RecordHandler {
   // RecordHandler: threads of the consumer.
   void on_started() override { publisher_.open(topic_); }
 
+  void on_partition(std::int32_t partition, std::int64_t first, std::int64_t /*end*/) override {
+    for (WorkerPort* worker : workers_) worker->begin(partition, first);
+  }
+
   std::size_t on_records(std::span<const kafka::ConsumedRecord> records) override {
     const auto now = std::chrono::system_clock::now();
     for (std::size_t i = 0; i < records.size(); ++i) {

@@ -73,6 +73,8 @@ Fate decode(const kafka::ConsumedRecord& record, const RecordRules& rules, std::
   }
   message.topic = topic;
   message.payload = record.value;
+  message.partition = record.partition;
+  message.offset = record.offset;
   return Fate::Deliver;
 }
 

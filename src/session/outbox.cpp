@@ -1,6 +1,7 @@
 #include "mqttproxy/session/outbox.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mqttproxy::session {
 
@@ -28,7 +29,7 @@ void shrink(boost::circular_buffer<T>& ring) {
 }  // namespace
 
 Outbox::~Outbox() {
-  counters_[OutboxEvent::Queued].sub(waiting_.size());
+  counters_[OutboxEvent::Queued].sub(queued());
   counters_[OutboxEvent::QueuedBytes].sub(waiting_bytes_);
   counters_[OutboxEvent::Inflight].sub(inflight_.size());
 }
@@ -39,34 +40,79 @@ void Outbox::offer(const DeliveryPtr& delivery, Qos granted, bool online) {
   if (qos == Qos::AtMostOnce) {
     if (!online) return counters_[OutboxEvent::DroppedOffline].add();
     // It never takes the place of another message. One that is larger than the budget passes when nothing waits.
-    const bool in_budget = waiting_.empty() || waiting_bytes_ + bytes <= limits_.unsent_bytes;
+    const bool in_budget = queued() == 0 || waiting_bytes_ + bytes <= limits_.unsent_bytes;
     if (!in_budget || !has_room(bytes)) return counters_[OutboxEvent::DroppedSlow].add();
-  } else if (limits_.drop_newest || bytes > limits_.queue_bytes) {
-    if (!has_room(bytes)) return counters_[OutboxEvent::DroppedFull].add();
-  } else {
-    while (!has_room(bytes)) drop_oldest();
+  } else if (!make_room(bytes)) {
+    return counters_[OutboxEvent::DroppedFull].add();
   }
-  push(waiting_, Waiting{delivery, qos});
-  waiting_bytes_ += bytes;
-  counters_[OutboxEvent::Queued].add();
-  counters_[OutboxEvent::QueuedBytes].add(bytes);
+  wait(held_ ? *held_ : waiting_, delivery, qos);
 }
 
 bool Outbox::has_room(std::size_t bytes) const noexcept {
-  return waiting_.size() < limits_.queue_messages && waiting_bytes_ + bytes <= limits_.queue_bytes;
+  // What a session was owed before fits here again, whether it was in flight or not.
+  const std::size_t messages = std::size_t{limits_.queue_messages} + (held_ ? limits_.inflight : 0U);
+  return queued() < messages && waiting_bytes_ + bytes <= limits_.queue_bytes;
+}
+
+bool Outbox::make_room(std::size_t bytes) noexcept {
+  if (limits_.drop_newest || bytes > limits_.queue_bytes) return has_room(bytes);
+  while (!has_room(bytes)) drop_oldest();
+  return true;
+}
+
+void Outbox::wait(boost::circular_buffer<Waiting>& ring, const DeliveryPtr& delivery, Qos qos) {
+  push(ring, Waiting{delivery, qos});
+  const std::size_t bytes = delivery->bytes();
+  waiting_bytes_ += bytes;
+  ++version_;
+  counters_[OutboxEvent::Queued].add();
+  counters_[OutboxEvent::QueuedBytes].add(bytes);
 }
 
 void Outbox::count_waiting(const Waiting& removed) noexcept {
   const std::size_t bytes = removed.delivery->bytes();
   waiting_bytes_ -= bytes;
+  ++version_;
   counters_[OutboxEvent::Queued].sub();
   counters_[OutboxEvent::QueuedBytes].sub(bytes);
 }
 
 void Outbox::drop_oldest() noexcept {
-  count_waiting(waiting_.front());
-  waiting_.pop_front();
+  boost::circular_buffer<Waiting>& oldest = waiting_.empty() ? *held_ : waiting_;
+  count_waiting(oldest.front());
+  oldest.pop_front();
   counters_[OutboxEvent::DroppedFull].add();
+}
+
+void Outbox::begin_recovery() {
+  held_ = std::make_unique<boost::circular_buffer<Waiting>>();
+}
+
+void Outbox::recover(const DeliveryPtr& delivery, mqtt::PacketId packet_id) {
+  // Behind one that waits for its first id, or another, the order of the ids would not be that of the messages.
+  if (packet_id != 0 && waiting_.empty() && restore(delivery, packet_id)) return;
+  if (!make_room(delivery->bytes())) return counters_[OutboxEvent::DroppedFull].add();
+  wait(waiting_, delivery, Qos::AtLeastOnce);
+}
+
+bool Outbox::restore(const DeliveryPtr& delivery, mqtt::PacketId packet_id) {
+  if (!inflight_.empty()) {
+    // Ids between were acknowledged out of turn. One that is in flight already is a whole round away.
+    const std::size_t steps = (packet_id + kPacketIds - last_packet_id_ - 1) % kPacketIds + 1;
+    if (inflight_.size() + steps > limits_.inflight) return false;
+    counters_[OutboxEvent::Inflight].add(steps - 1);
+    while (next_packet_id() != packet_id) push(inflight_, Inflight{nullptr, last_packet_id_, true});
+  }
+  last_packet_id_ = packet_id;
+  push(inflight_, Inflight{delivery, packet_id, false});  // beyond resend_: sent with DUP
+  ++version_;
+  counters_[OutboxEvent::Inflight].add();
+  return true;
+}
+
+void Outbox::end_recovery() {
+  const auto held = std::exchange(held_, nullptr);
+  for (Waiting& waiting : *held) push(waiting_, std::move(waiting));
 }
 
 std::optional<Outbox::Outgoing> Outbox::take() {
@@ -115,6 +161,7 @@ bool Outbox::acknowledge(mqtt::PacketId packet_id) noexcept {
   Inflight& known = inflight_[index];
   if (known.packet_id != packet_id || known.acknowledged) return false;
   known.acknowledged = true;
+  ++version_;
   counters_[OutboxEvent::Acknowledged].add();
   while (!inflight_.empty() && inflight_.front().acknowledged) {
     inflight_.pop_front();

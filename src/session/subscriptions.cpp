@@ -16,11 +16,12 @@ bool Subscriptions::add(std::uint32_t slot, FilterSet& filters, std::string_view
   return true;
 }
 
-void Subscriptions::remove(std::uint32_t slot, FilterSet& filters, std::string_view filter) {
+bool Subscriptions::remove(std::uint32_t slot, FilterSet& filters, std::string_view filter) {
   const auto known = tree_.find(filter);
-  if (!known || !tree_.unsubscribe(*known, slot)) return;
+  if (!known || !tree_.unsubscribe(*known, slot)) return false;
   filters.erase(std::ranges::lower_bound(filters, *known));
   count_.sub();
+  return true;
 }
 
 void Subscriptions::clear(std::uint32_t slot, FilterSet& filters) noexcept {
@@ -45,6 +46,11 @@ void Subscriptions::collect(std::string_view topic) {
     mark = {round_, static_cast<std::uint32_t>(hits_.size())};
     hits_.push_back({slot, granted});
   });
+}
+
+std::optional<mqtt::Qos> Subscriptions::granted(std::uint32_t slot, std::string_view filter) const noexcept {
+  const auto known = tree_.find(filter);
+  return known ? tree_.granted(*known, slot) : std::nullopt;
 }
 
 std::vector<std::pair<std::string, mqtt::Qos>> Subscriptions::list(std::uint32_t slot, const FilterSet& filters) const {

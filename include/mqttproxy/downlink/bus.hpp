@@ -19,6 +19,9 @@ class WorkerPort {
   /// Queues the message behind those given before. False: the worker's inbox is full, nothing was taken. Any thread,
   /// never blocks.
   [[nodiscard]] virtual bool deliver(const MessagePtr& message) = 0;
+  /// Messages of this partition of the downlink topic will come from this offset on. Before its first message; any
+  /// thread.
+  virtual void begin(std::int32_t partition, std::int64_t offset) { (void)partition, (void)offset; }
 };
 
 struct PublishResult {

@@ -18,6 +18,9 @@ struct Message {
   mqtt::Qos qos = mqtt::Qos::AtMostOnce;  // 0 or 1
   /// Seconds after which it is worth nothing any more; nullopt: never. The bus through Kafka looks at it.
   std::optional<std::uint32_t> expiry = std::nullopt;
+  /// Where it stands in the downlink topic; -1 in memory.
+  std::int32_t partition = -1;
+  std::int64_t offset = -1;
 };
 
 using MessagePtr = std::shared_ptr<const Message>;

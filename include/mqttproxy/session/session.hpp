@@ -46,6 +46,19 @@ class UnreleasedIds {
   std::vector<Id> ids_;  // sorted
 };
 
+/// What a persistent session has besides when its state is stored outside, for whichever node serves it next. Such a
+/// session is here while its connection is; afterwards at most a shell of it, with its QoS 2 ids.
+struct StoredSession {
+  Handle self;
+  /// By partition of the downlink topic: what is before it is not for delivery live, but comes from the recovery, or
+  /// came to the node that served the session before. Empty once the worker has passed it.
+  std::vector<std::int64_t> from{};
+  std::size_t filter_bytes = 0;  // text of all filters
+  bool recovering = false;
+  bool filters_changed = false;  // since it was last asked
+  bool watched = false;          // among those review() looks at
+};
+
 /// One client id's state on its home worker. Lives until its connection ends (clean session) or it expires.
 struct Session {
   std::string client_id;
@@ -55,9 +68,13 @@ struct Session {
   std::chrono::steady_clock::time_point expires_at{};  // while offline
   std::chrono::system_clock::time_point connected_at{};
   FilterSet filters;
-  std::unique_ptr<Outbox> outbox;  // none until there was a message for it
-  bool flush_due = false;          // its connection is among those that will be flushed
+  std::unique_ptr<Outbox> outbox;         // none until there was a message for it
+  std::unique_ptr<StoredSession> stored;  // none for a clean session, or without a store
+  bool flush_due = false;                 // its connection is among those that will be flushed
 };
+
+/// Text of all filters of a session whose state is stored outside: it has to fit into one Kafka record.
+inline constexpr std::size_t kStoredFilterBytes = std::size_t{512} * 1024;
 
 struct RegistryLimits {
   OutboxLimits outbox;
@@ -79,11 +96,20 @@ class Registry {
   /// A connection has been accepted for `client_id`.
   Attached attach(std::string_view client_id, bool clean_session, Handle connection);
 
+  /// The same when the session's state is stored outside: the session has no filters until they are put back with
+  /// restore(). `unbroken`: nobody else has served the client since it was here, so that its QoS 2 ids, where there is
+  /// a shell with them, still mean the same. Precondition: no connection serves the client id.
+  Handle resume(std::string_view client_id, bool clean_session, Handle connection, bool unbroken);
+  /// A filter the session has already, whatever the limits.
+  void restore(Handle session, std::string_view filter, mqtt::Qos granted);
+
   /// The connection has ended. Nothing happens when another one serves the session by now: identity is the
-  /// connection, not the client id. A clean session is removed [MQTT-3.1.2-6]; another is kept until `expires_at`.
+  /// connection, not the client id. A clean session is removed [MQTT-3.1.2-6]; another is kept until `expires_at`, or
+  /// its shell is.
   void detach(Handle session, Handle connection, std::chrono::steady_clock::time_point expires_at);
 
-  /// SUBACK's return code: what is granted (0 or 1), or 0x80 when the session has as many filters as it may have.
+  /// SUBACK's return code: what is granted (0 or 1), or 0x80 when the session has as many filters as it may have, or as
+  /// much text of them (kStoredFilterBytes).
   [[nodiscard]] std::uint8_t subscribe(Handle session, std::string_view filter, mqtt::Qos requested);
   void unsubscribe(Handle session, std::string_view filter);
 
@@ -94,11 +120,25 @@ class Registry {
   std::size_t deliver(const DeliveryPtr& delivery, std::string_view topic, Due&& due) {
     return subscriptions_.match(topic, [&](std::uint32_t slot, mqtt::Qos granted) {
       Session& session = sessions_.at(slot);
+      if (session.stored && !is_live(*session.stored, delivery->position())) return;
       if (!session.outbox) session.outbox = std::make_unique<Outbox>(limits_.outbox, counters_);
       session.outbox->offer(delivery, granted, session.connection.valid());
       if (session.connection.valid() && !std::exchange(session.flush_due, true)) due(session.connection);
     });
   }
+
+  /// Calls `f(Session&)` for every connected session with a StoredSession that is watched. False: not again until it is
+  /// watched again; a message for it does that.
+  template <class F>
+  void review(F&& f) {
+    std::erase_if(watched_, [&](Handle handle) {
+      Session* session = sessions_.find(handle);
+      if (session == nullptr) return true;
+      session->stored->watched = session->connection.valid() && f(*session);
+      return !session->stored->watched;
+    });
+  }
+  void watch(StoredSession& stored);
 
   [[nodiscard]] Session* find(Handle session) noexcept { return sessions_.find(session); }
   [[nodiscard]] Handle find(std::string_view client_id) const noexcept;
@@ -120,6 +160,10 @@ class Registry {
     std::size_t operator()(std::string_view client_id) const noexcept { return hash(client_id); }
   };
 
+  Session& make(Handle handle, std::string_view client_id, bool clean_session, Handle connection);
+  /// Whether a message of that position is for delivery now.
+  [[nodiscard]] bool is_live(StoredSession& stored, Position position);
+  void leave_shell(Session& session);
   void erase(Handle session);
 
   const RegistryLimits limits_;
@@ -127,6 +171,7 @@ class Registry {
   Subscriptions subscriptions_;
   Slab<Session> sessions_;
   std::unordered_map<std::string_view, Handle, Hash> by_client_id_;  // keys are views into sessions_
+  std::vector<Handle> watched_;
 };
 
 }  // namespace mqttproxy::session

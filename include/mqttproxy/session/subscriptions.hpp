@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,7 +27,8 @@ class Subscriptions {
   /// Adds the filter or replaces what was granted for it [MQTT-3.8.4-3]. False: the session has `limit` others.
   [[nodiscard]] bool add(std::uint32_t slot, FilterSet& filters, std::string_view filter, mqtt::Qos granted,
                          std::size_t limit);
-  void remove(std::uint32_t slot, FilterSet& filters, std::string_view filter);
+  /// False: the session did not have the filter.
+  bool remove(std::uint32_t slot, FilterSet& filters, std::string_view filter);
   void clear(std::uint32_t slot, FilterSet& filters) noexcept;
 
   /// Calls `sink(slot, granted)` once for every session with a matching filter, with the highest QoS granted to it.
@@ -38,6 +40,8 @@ class Subscriptions {
     return hits_.size();
   }
 
+  /// What the session was granted for the filter; nullopt: it does not have it.
+  [[nodiscard]] std::optional<mqtt::Qos> granted(std::uint32_t slot, std::string_view filter) const noexcept;
   /// Text and granted QoS of a session's filters, in byte order of the text.
   [[nodiscard]] std::vector<std::pair<std::string, mqtt::Qos>> list(std::uint32_t slot, const FilterSet& filters) const;
   [[nodiscard]] const mqtt::SubscriptionTree& tree() const noexcept { return tree_; }

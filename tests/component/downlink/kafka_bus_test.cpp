@@ -31,9 +31,14 @@ class FakeWorker : public WorkerPort {
       return false;
     }
     --room_;
+    EXPECT_EQ(message->offset, next_.at(message->partition)++);
     messages_.push_back(message);
     changed_.notify_all();
     return true;
+  }
+  void begin(std::int32_t partition, std::int64_t offset) override {
+    const std::scoped_lock lock(mutex_);
+    EXPECT_TRUE(next_.emplace(partition, offset).second) << "once";
   }
   void set_room(std::size_t room) {
     const std::scoped_lock lock(mutex_);
@@ -55,6 +60,7 @@ class FakeWorker : public WorkerPort {
   std::size_t room_ = SIZE_MAX;
   std::size_t refused_ = 0;
   std::vector<MessagePtr> messages_;
+  std::map<std::int32_t, std::int64_t> next_;  // offset, by partition
 };
 
 class KafkaBusTest : public ::testing::Test {

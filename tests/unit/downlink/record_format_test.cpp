@@ -23,6 +23,8 @@ Decoded decode_record(std::optional<std::string_view> key, const Headers& header
                       std::vector<std::string> proxies = {"one"},
                       std::optional<std::chrono::system_clock::time_point> time = kNow) {
   kafka::ConsumedRecord record;
+  record.partition = 3;
+  record.offset = 4'000'000'000;
   record.key = key;
   record.value = value;
   record.headers = headers;
@@ -48,6 +50,8 @@ TEST(RecordFormat, KeyAndValueAreEnough) {
   EXPECT_EQ(message.qos, mqtt::Qos::AtLeastOnce);
   EXPECT_EQ(message.proxy, "one");
   EXPECT_EQ(message.expiry, std::nullopt);
+  EXPECT_EQ(message.partition, 3);
+  EXPECT_EQ(message.offset, 4'000'000'000);
 }
 
 TEST(RecordFormat, HeadersSayTheRest) {
