@@ -25,6 +25,8 @@ constexpr milliseconds kMaxSessionExpiry{std::chrono::hours(24 * 365)};
 constexpr milliseconds kMaxDrainTimeout{3'600'000};
 constexpr std::int64_t kMaxPartitions = 10'000;
 constexpr std::int64_t kMaxReplicationFactor = 100;
+constexpr std::int64_t kMaxSessionsPartitions = 1'000;
+constexpr std::uint64_t kMinDownlinkMemory = 64ULL << 10U;
 constexpr milliseconds kMinRetention{1'000};
 constexpr milliseconds kMaxRetention{std::chrono::hours(24 * 365 * 10)};
 constexpr milliseconds kMinPublishTimeout{100};
@@ -33,9 +35,10 @@ constexpr milliseconds kMaxPublishTimeout{300'000};
 constexpr std::array<std::string_view, 5> kLogLevels = {"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
 constexpr std::array<std::string_view, 2> kDownlinkModes = {"local", "kafka"};
-constexpr std::array<std::string_view, 9> kKafkaDownlinkKeys = {
-    "backend",   "topic",        "sessionsTopic",  "partitions", "replicationFactor",
-    "retention", "createTopics", "publishTimeout", "properties"};
+constexpr std::array<std::string_view, 11> kKafkaDownlinkKeys = {
+    "backend",           "topic",     "sessionsTopic", "sessionsPartitions", "partitions",
+    "replicationFactor", "retention", "createTopics",  "publishTimeout",     "memory",
+    "properties"};
 constexpr std::array<std::string_view, 2> kQueueFull = {"dropOldest", "dropNewest"};
 constexpr std::int64_t kMaxApiConnections = 100'000;
 constexpr std::int64_t kMaxQueueMessages = 10'000'000;
@@ -153,9 +156,9 @@ void read_kafka_downlink(Object& section, DownlinkConfig& downlink) {
   downlink.create_topics = section.bool_or("createTopics", downlink.create_topics);
   downlink.publish_timeout =
       section.duration_or("publishTimeout", downlink.publish_timeout, kMinPublishTimeout, kMaxPublishTimeout);
-  if (const auto sessions = section.find_set("sessionsTopic")) {
-    sessions->error("is not supported in this version: sessions are in each node's memory");
-  }
+  downlink.sessions_topic = section.find_set("sessionsTopic");
+  downlink.sessions_partitions = read_count(section, "sessionsPartitions", kMaxSessionsPartitions);
+  downlink.memory_bytes = section.bytes_or("memory", downlink.memory_bytes, kMinDownlinkMemory, kMaxQueueBytes);
 }
 
 void read_downlink(Object& section, DownlinkConfig& downlink) {

@@ -11,7 +11,7 @@
 
 #include "kafka_clients.hpp"
 #include "publisher.hpp"
-#include "record_format.hpp"
+#include "mqttproxy/downlink/record_format.hpp"
 
 namespace mqttproxy::downlink {
 

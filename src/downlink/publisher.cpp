@@ -4,7 +4,7 @@
 #include <string>
 
 #include "kafka_clients.hpp"
-#include "record_format.hpp"
+#include "mqttproxy/downlink/record_format.hpp"
 
 namespace mqttproxy::downlink {
 

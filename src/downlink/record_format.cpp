@@ -1,4 +1,4 @@
-#include "record_format.hpp"
+#include "mqttproxy/downlink/record_format.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -130,6 +130,7 @@ std::optional<std::vector<SessionSummary>> Directory::list(std::string_view prox
   // A client that came back between two turns has a new session, and may have been seen in both.
   const auto same = [](const SessionSummary& a, const SessionSummary& b) { return a.client_id == b.client_id; };
   sessions.erase(std::unique(sessions.begin(), sessions.end(), same), sessions.end());
+  for (SessionSummary& session : sessions) session.node = node_;
   return sessions;
 }
 

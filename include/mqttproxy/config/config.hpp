@@ -72,12 +72,14 @@ struct DownlinkConfig {
   std::uint32_t queue_messages = 100'000;  // per worker: published, not yet fanned out
   std::uint64_t queue_bytes = 64U << 20U;
 
-  // Mode Kafka. What only the kafka room can check stays a Value: downlink::read_kafka_bus does.
-  std::optional<Value> backend, topic, properties;
+  // Mode Kafka. What only the kafka room can check stays a Value: downlink::read_kafka_bus and cluster::read_cluster do.
+  std::optional<Value> backend, topic, sessions_topic, properties;
   std::optional<std::int32_t> partitions, replication_factor;
   std::optional<std::chrono::milliseconds> retention;
   bool create_topics = true;
   std::chrono::milliseconds publish_timeout{10'000};
+  std::optional<std::int32_t> sessions_partitions;
+  std::uint64_t memory_bytes = 32U << 20U;  // of the latest messages, for sessions that come back
 };
 
 struct NodeConfig {

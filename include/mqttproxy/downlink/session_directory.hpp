@@ -17,6 +17,7 @@ struct SessionSummary {
   std::string client_id;
   std::string filter;  // the first (byte order) that contains the text asked for; empty when none was asked for
   bool connected = false;
+  std::string node = {};  // that serves it, or did last
 };
 
 struct SessionFilter {

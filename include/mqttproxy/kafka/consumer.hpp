@@ -46,11 +46,6 @@ class RecordHandler {
   /// Once, after every on_partition() so far: the topic is there, and every record written from now on will be handed
   /// out.
   virtual void on_started() = 0;
-  /// Records of this partition will come from offset `first` on; those before `end` were there already. Before the
-  /// partition's first record.
-  virtual void on_partition(std::int32_t partition, std::int64_t first, std::int64_t end) {
-    (void)partition, (void)first, (void)end;
-  }
 };
 
 /// Where reading starts. Partitions added later are read from their oldest record.

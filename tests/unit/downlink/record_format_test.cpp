@@ -1,4 +1,4 @@
-#include "downlink/record_format.hpp"
+#include "mqttproxy/downlink/record_format.hpp"
 
 #include <string>
 #include <vector>

@@ -1,0 +1,137 @@
+// What sessions have missed: the latest messages of the downlink topic from memory, older ones from Kafka. What many
+// sessions wait for is read once, in the order of the offsets.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "mqttproxy/cluster/session_store.hpp"
+#include "mqttproxy/kafka/range_reader.hpp"
+#include "mqttproxy/metrics/metrics.hpp"
+#include "mqttproxy/mqtt/subscription_tree.hpp"
+
+namespace mqttproxy::cluster {
+
+/// A record read again: nullptr where it is no message, or one that has expired.
+struct PastMessage {
+  std::int64_t offset = 0;
+  downlink::MessagePtr message;
+};
+
+enum class HistoryEvent : std::uint8_t {
+  Recoveries,      // begun
+  FromMemory,      // messages found in memory
+  FromKafka,       // … and read again
+  ReferencesLost,  // below the topic's retention
+  ScansCut,        // the stretch to search began below the topic's retention
+  MemoryMessages,  // gauge
+  MemoryBytes,     // gauge
+  Waiting,         // gauge: recoveries under way
+  Count_,
+};
+using HistoryCounters = metrics::CounterSet<HistoryEvent>;
+
+/// Owner: one thread.
+class History {
+ public:
+  /// Has Kafka read a range; on_range() and on_range_end() bring it back.
+  using Read = std::function<void(const kafka::OffsetRange&)>;
+  /// The next messages, in order; `complete` with the last ones. May call cancel(), not recover().
+  using Sink = std::function<void(std::vector<Recovered> messages, bool complete)>;
+  using JobId = std::uint32_t;
+
+  History(std::size_t memory_bytes, Read read);
+  History(const History&) = delete;
+  History& operator=(const History&) = delete;
+
+  /// The stream of messages: where a partition begins, and then the next one of it.
+  void begin(std::int32_t partition, std::int64_t offset);
+  void add(const downlink::MessagePtr& message);
+  /// Of what was added.
+  [[nodiscard]] const Offsets& position() const noexcept { return position_; }
+
+  /// First the references in their order, then what matches. pump() does the work.
+  JobId recover(const std::string& proxy, const Recovery& recovery, Sink sink);
+  void cancel(JobId job);
+
+  void on_range(const kafka::OffsetRange& range, const std::vector<PastMessage>& messages);
+  void on_range_end(const kafka::OffsetRange& range, std::int64_t oldest);
+
+  /// Does some of what can be done now; true: there is more.
+  bool pump();
+  [[nodiscard]] const HistoryCounters& counters() const noexcept { return counters_; }
+
+ private:
+  struct Owed {
+    Reference reference;
+    downlink::MessagePtr message;
+  };
+  struct Job {
+    Sink sink;
+    std::string proxy;
+    std::vector<Filter> filters;
+    std::vector<mqtt::SubscriptionTree::FilterId> in_tree;
+    std::vector<Owed> owed;
+    std::size_t missing = 0;  // of them, not found yet
+    Offsets at;               // scanned up to here
+    Offsets to;
+    std::vector<Recovered> found;
+    std::int64_t last_offset = -1;  // of the last match, for filters that overlap
+    std::int32_t last_partition = -1;
+    bool scanning = false;
+  };
+  struct Point {
+    JobId job;
+    std::size_t index;  // in owed
+  };
+  struct Lane {  // one downlink partition
+    std::deque<downlink::MessagePtr> recent;
+    std::int64_t floor = 0;  // every message from here on is in `recent`
+    bool begun = false;
+    std::map<std::int64_t, std::vector<Point>> points;  // references by offset
+    std::set<JobId> scans;                              // jobs with something to scan here
+    std::int64_t cursor = 0;                            // of the reads from Kafka
+    std::int64_t read_at = 0;                           // of the read under way: the next offset
+    bool reading = false;
+  };
+
+  [[nodiscard]] Lane& lane(std::int32_t partition);
+  [[nodiscard]] Job* find(JobId job);
+  void seek_owed(JobId id, Job& job);
+
+  void settle_at(std::int32_t partition, std::int64_t offset, const downlink::MessagePtr& message);
+  void settle_lost(std::int32_t partition, std::int64_t from, std::int64_t to);
+  void settle(const Point& point, const downlink::MessagePtr& message, bool lost);
+  void begin_scan(JobId id, Job& job);
+  void match(std::int32_t partition, std::int64_t from, const downlink::MessagePtr& message);
+  void advance(std::int32_t partition, std::int64_t from, std::int64_t to);
+  bool scan_recent(std::int32_t partition);
+  void plan_read(std::int32_t partition);
+  void flush();
+  void finish(JobId id);
+  void trim();
+
+  const std::size_t memory_bytes_;
+  const Read read_;
+  std::vector<Lane> lanes_;
+  Offsets position_;
+  std::deque<std::int32_t> order_;  // partitions of what is in memory, oldest first
+  std::size_t bytes_ = 0;
+
+  std::unordered_map<JobId, Job> jobs_;
+  JobId next_job_ = 1;
+  mqtt::SubscriptionTree tree_;  // filters of the jobs that scan
+  std::set<JobId> due_;          // jobs whose sink has something to get
+  HistoryCounters counters_;
+};
+
+}  // namespace mqttproxy::cluster

@@ -1,0 +1,162 @@
+#include "offline.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mqttproxy::cluster {
+
+OfflineSessions::ByClient& OfflineSessions::clients(std::int32_t partition) {
+  const auto index = static_cast<std::size_t>(partition);
+  if (index >= by_client_.size()) {
+    by_client_.resize(index + 1);
+    changed_.resize(index + 1);
+    behind_.resize(index + 1);
+  }
+  return by_client_[index];
+}
+
+void OfflineSessions::adopt(std::int32_t partition, const std::string& client, LifeId claim, Cut cut) {
+  drop(partition, client);
+  Slot slot = next_slot_++;
+  while (sessions_.contains(slot)) slot = next_slot_++;  // it wraps
+  clients(partition).emplace(client, slot);
+  Session& session = sessions_[slot];
+  session.partition = partition;
+  session.client = client;
+  session.proxy = split_client_name(client).proxy;
+  session.claim = std::move(claim);
+  session.filters = std::move(cut.filters);
+  session.references.assign(cut.references.begin(), cut.references.end());
+  session.early = session.references.size();
+  session.from = std::move(cut.from);
+  for (const Filter& filter : session.filters) {
+    const auto added = tree_.subscribe(filter.text, slot, filter.granted);
+    if (added.is_new) session.in_tree.push_back(added.filter);
+  }
+  counters_[OfflineEvent::Sessions].add();
+  counters_[OfflineEvent::References].add(session.references.size());
+
+  // Rule 7: what came between the cut and this node's position is searched; what comes is seen.
+  Recovery gap{session.filters, {}, session.from, history_.position()};
+  bool open = false;
+  for (std::size_t p = 0; p < gap.to.size(); ++p) {
+    open = open || offset_in(gap.from, static_cast<std::int32_t>(p)) < gap.to[p];
+  }
+  if (!open || session.filters.empty()) return;
+  behind_[static_cast<std::size_t>(partition)].insert(slot);
+  session.gap = history_.recover(
+      session.proxy, gap,
+      [this, slot](const std::vector<Recovered>& messages, bool complete) { on_gap(slot, messages, complete); });
+}
+
+void OfflineSessions::on_gap(Slot slot, const std::vector<Recovered>& messages, bool complete) {
+  Session& session = sessions_.at(slot);
+  for (const Recovered& found : messages) {
+    missed(slot, session, {found.message->partition, found.message->offset, 0}, session.early);
+    session.early = std::min(session.early + 1, session.references.size());
+  }
+  if (!complete) return;
+  session.gap = 0;
+  behind_[static_cast<std::size_t>(session.partition)].erase(slot);
+}
+
+void OfflineSessions::on_message(const downlink::MessagePtr& message) {
+  if (message->qos == mqtt::Qos::AtMostOnce) return;
+  tree_.match(message->topic, [&](Slot slot, mqtt::Qos granted) {
+    Session& session = sessions_.at(slot);
+    if (granted == mqtt::Qos::AtMostOnce || session.proxy != message->proxy) return;
+    if (message->offset < offset_in(session.from, message->partition)) return;
+    if (session.last_partition == message->partition && session.last_offset == message->offset) return;
+    session.last_partition = message->partition;
+    session.last_offset = message->offset;
+    missed(slot, session, {message->partition, message->offset, 0}, session.references.size());
+  });
+}
+
+void OfflineSessions::missed(Slot slot, Session& session, const Reference& reference, std::size_t at) {
+  if (session.references.size() >= most_references_) {
+    counters_[OfflineEvent::Dropped].add();
+    if (drop_newest_) return;
+    session.references.pop_front();
+    if (at > 0) --at;
+    if (session.early > 0) --session.early;
+    counters_[OfflineEvent::References].sub();
+  }
+  session.references.insert(session.references.begin() + static_cast<std::ptrdiff_t>(at), reference);
+  counters_[OfflineEvent::References].add();
+  counters_[OfflineEvent::Collected].add();
+  if (!std::exchange(session.changed, true)) changed_[static_cast<std::size_t>(session.partition)].insert(slot);
+}
+
+void OfflineSessions::drop(std::int32_t partition, const std::string& client) {
+  const auto it = clients(partition).find(client);
+  if (it != clients(partition).end()) remove(it->second);
+}
+
+void OfflineSessions::drop_all(std::int32_t partition) {
+  while (!clients(partition).empty()) remove(clients(partition).begin()->second);
+}
+
+void OfflineSessions::remove(Slot slot) {
+  const auto node = sessions_.extract(slot);
+  const Session& session = node.mapped();
+  if (session.gap != 0) history_.cancel(session.gap);
+  for (const auto filter : session.in_tree) (void)tree_.unsubscribe(filter, slot);
+  counters_[OfflineEvent::Sessions].sub();
+  counters_[OfflineEvent::References].sub(session.references.size());
+  const auto index = static_cast<std::size_t>(session.partition);
+  by_client_[index].erase(session.client);
+  changed_[index].erase(slot);
+  behind_[index].erase(slot);
+}
+
+bool OfflineSessions::has(std::int32_t partition, const std::string& client) const {
+  const auto index = static_cast<std::size_t>(partition);
+  return index < by_client_.size() && by_client_[index].contains(client);
+}
+
+Cut OfflineSessions::cut(std::int32_t partition, const std::string& client) const {
+  return cut(sessions_.at(by_client_[static_cast<std::size_t>(partition)].at(client)));
+}
+
+Cut OfflineSessions::cut(const Session& session) const {
+  Cut cut{session.filters, {session.references.begin(), session.references.end()}, history_.position()};
+  if (session.gap == 0) {
+    // This node may be behind where the session's last owner was.
+    if (cut.from.size() < session.from.size()) cut.from.resize(session.from.size());
+    for (std::size_t p = 0; p < session.from.size(); ++p) cut.from[p] = std::max(cut.from[p], session.from[p]);
+    return cut;
+  }
+  // What is not before the cut will be found again.
+  cut.from = session.from;
+  std::erase_if(cut.references,
+                [&session](const Reference& each) { return each.offset >= offset_in(session.from, each.partition); });
+  return cut;
+}
+
+std::vector<OfflineSessions::Changed> OfflineSessions::take_changed(std::int32_t partition) {
+  std::vector<Changed> taken;
+  (void)clients(partition);
+  auto& changed = changed_[static_cast<std::size_t>(partition)];
+  for (auto it = changed.begin(); it != changed.end();) {
+    Session& session = sessions_.at(*it);
+    if (session.gap != 0) {  // named among those that are behind
+      ++it;
+      continue;
+    }
+    session.changed = false;
+    taken.push_back({session.client, session.claim, cut(session)});
+    it = changed.erase(it);
+  }
+  return taken;
+}
+
+std::vector<std::string> OfflineSessions::behind(std::int32_t partition) const {
+  std::vector<std::string> names;
+  const auto index = static_cast<std::size_t>(partition);
+  if (index >= behind_.size()) return names;
+  for (const Slot slot : behind_[index]) names.push_back(sessions_.at(slot).client);
+  return names;
+}
+
+}  // namespace mqttproxy::cluster

@@ -1,0 +1,405 @@
+#include "partition.hpp"
+
+#include <algorithm>
+#include <variant>
+
+namespace mqttproxy::cluster {
+
+namespace {
+
+using std::chrono::seconds;
+
+/// An incarnation without a sign of life for so long is taken for dead …
+constexpr seconds kSilence{10};
+/// … by a steward whose own checkpoint came back within this time.
+constexpr seconds kUpToDate{3};
+/// Sessions that are over are buried after this: later than any node has records of them under way.
+constexpr seconds kBurial{3'600};
+constexpr std::size_t kExpiredAtOnce = 2'000;
+
+}  // namespace
+
+// ---- the log -------------------------------------------------------------------------------------------------------
+
+void Partition::begin(std::int64_t first, std::int64_t end, Clock::time_point now) {
+  begun_ = true;
+  first_ = next_ = first;
+  end_ = end;
+  begun_at_ = now;
+  if (loaded()) start_waiting();
+}
+
+bool Partition::apply(std::int64_t offset, std::chrono::system_clock::time_point time, const Key& key,
+                      const Record& record, Clock::time_point now) {
+  const Entry* before = key.kind == Kind::Claim ? view_.find(key.name) : nullptr;
+  const bool unbroken = before != nullptr && before->incarnation == incarnations_.number(life_.incarnation);
+  const bool counts = view_.apply(offset, time, key, record);
+  if (std::holds_alternative<Tombstone>(record)) {
+    if (!counts) repair(key);
+  } else if (key.kind == Kind::Claim) {
+    read_claim(offset, key.name, std::get<Claim>(record), unbroken);
+  } else if (key.kind == Kind::State) {
+    read_state(key.name, std::get<State>(record), counts);
+  } else if (key.kind == Kind::Steward) {
+    read_steward(std::get<Steward>(record));
+  } else if (key.kind == Kind::Fence) {
+    if (counts) read_fence(offset, key.name);
+  } else {
+    heard_[incarnations_.number(key.name)] = now;
+    if (key.name == life_.incarnation) own_checkpoint_ = now;
+  }
+  read_up_to(offset + 1);
+  return counts;
+}
+
+void Partition::read_up_to(std::int64_t next) {
+  const bool was_loaded = loaded();
+  next_ = std::max(next_, next);
+  if (!was_loaded && loaded()) start_waiting();
+}
+
+void Partition::start_waiting() {
+  for (auto& [seat, request] : std::exchange(waiting_, {})) claim(seat, request);
+  for (const std::string& client : std::exchange(removals_, {})) remove(client);
+}
+
+void Partition::read_claim(std::int64_t offset, const std::string& client, const Claim& claim, bool unbroken) {
+  effects_.drop(number_, client);
+  const bool mine = claim.id.incarnation == life_.incarnation;
+  for (const Number number : numbers_of(client)) {
+    const Mine& other = claims_.at(number);
+    // Rule 17: a later claim closes the connection. One that was not read back yet is later still.
+    if (other.offset < 0 || (mine && number == claim.id.number)) continue;
+    end(number, claim.deletion ? Loss::Deleted : Loss::Takeover);
+  }
+  if (!mine) return;
+  if (const auto it = claims_.find(claim.id.number); it != claims_.end()) {
+    if (it->second.offset < 0) settle_claim(it->first, offset, unbroken);
+  } else {
+    release_claim(client, claim.id);  // rule 13: nobody is left that it was for
+  }
+}
+
+void Partition::settle_claim(Number number, std::int64_t offset, bool unbroken) {
+  Mine& mine = claims_.at(number);
+  mine.offset = offset;
+  const Entry& entry = *view_.find(mine.client);
+  if (mine.deletion) {
+    mine.wipe = write_state(view_.claim(entry), mine.client, false, false, {});
+    return;
+  }
+  if (!mine.clean || !entry.session) return go_live(mine, unbroken);
+  if (entry.owner_state > mine.seen) {  // rule 12: somebody has used the session since CONNECT was read
+    const std::string client = mine.client;
+    end(number, Loss::Takeover);
+    return release_claim(client, view_.claim(entry));
+  }
+  mine.wipe = write_state(view_.claim(entry), mine.client, true, false, {});  // rule 11
+}
+
+void Partition::go_live(Mine& mine, bool unbroken) {
+  const Entry& entry = *view_.find(mine.client);
+  mine.live = true;
+  Claimed claimed;
+  claimed.session_present = !mine.clean && entry.session;
+  claimed.unbroken = unbroken && claimed.session_present;
+  if (!mine.clean) claimed.cut = view_.cut(mine.client, entry);
+  if (entry.spoiled && entry.session) write_state(view_.claim(entry), mine.client, true, true, claimed.cut);  // rule 14
+  effects_.claimed(mine.seat, std::move(claimed));
+}
+
+void Partition::read_state(const std::string& client, const State& state, bool counts) {
+  if (state.claim.incarnation == life_.incarnation) {
+    if (const auto it = claims_.find(state.claim.number); it != claims_.end()) {
+      Mine& mine = it->second;
+      if (state.role == Role::Owner && mine.unread > 0) --mine.unread;
+      if (mine.wipe != 0 && mine.wipe == state.number) {
+        mine.wipe = 0;
+        if (mine.deletion) {
+          end(it->first, std::nullopt);
+        } else if (counts) {
+          go_live(mine, false);
+        } else {  // rule 13
+          end(it->first, Loss::Fenced);
+          release_claim(client, state.claim);
+        }
+      } else if (auto token = mine.waiting.extract(state.number); token && counts) {  // rule 10
+        effects_.stored(mine.seat, token.mapped());
+      }
+    }
+  }
+  if (!counts) return repair({Kind::State, client, Role::Owner});
+  const Entry& entry = *view_.find(client);
+  if (active_ && !entry.online) adopt(client, entry);
+}
+
+void Partition::read_fence(std::int64_t offset, const std::string& incarnation) {
+  fencing_.erase(incarnations_.number(incarnation));
+  if (incarnation == life_.incarnation) {
+    std::vector<Number> fenced;
+    for (const auto& [number, mine] : claims_) {
+      if (mine.offset >= 0 && mine.offset < offset) fenced.push_back(number);
+    }
+    for (const Number number : fenced) end(number, Loss::Fenced);
+  }
+  if (active_) adopt_all();
+}
+
+/// Rule 14: the last record of a key does not count; who is responsible for the client writes what does.
+void Partition::repair(const Key& key) {
+  const Entry* entry = view_.find(key.name);
+  if (entry == nullptr || !loaded()) return;
+  const LifeId claim = view_.claim(*entry);
+  if (claim.incarnation == life_.incarnation) {
+    const auto it = claims_.find(claim.number);
+    if (it != claims_.end() && it->second.live) {
+      if (key.kind == Kind::Claim) write_claim(claim.number, it->second, entry->expiry_seconds);
+      // Only when none is under way: that is newer, and will be the last of the key.
+      const bool current = entry->session && it->second.unread == 0;
+      if (current) write_state(claim, key.name, true, true, view_.cut(key.name, *entry));
+      return;
+    }
+  }
+  if (active_ && effects_.adopted(number_, key.name)) {
+    write_steward_state(key.name, claim, effects_.collected(number_, key.name));
+  }
+}
+
+// ---- workers -------------------------------------------------------------------------------------------------------
+
+void Partition::claim(Seat seat, const ClaimRequest& request) {
+  if (!loaded()) {
+    waiting_.emplace_back(seat, request);
+    return;
+  }
+  const Number number = life_.next_number++;
+  Mine& mine = claims_[number];
+  mine.seat = seat;
+  mine.client = client_name(request.proxy, request.client_id);
+  mine.clean = request.clean;
+  mine.seen = view_.as_of();
+  seats_[seat] = number;
+  by_client_.emplace(mine.client, number);
+  write_claim(number, mine, request.expiry.count());
+}
+
+void Partition::write_claim(Number number, const Mine& mine, std::int64_t expiry_seconds) {
+  effects_.write(number_, {Kind::Claim, mine.client, Role::Owner},
+                 Claim{{life_.incarnation, number}, mine.clean, mine.deletion, expiry_seconds});
+}
+
+void Partition::release(Seat seat, const std::string& client, std::optional<Cut> cut) {
+  std::erase_if(waiting_, [&](const auto& waiting) { return waiting.first == seat; });
+  const Number number = number_of(seat);
+  if (number == 0) return;
+  const Mine mine = claims_.at(number);
+  end(number, std::nullopt);
+  if (mine.offset < 0) return;  // when it is read back there is nobody: it is released then
+  const LifeId id{life_.incarnation, number};
+  if (!cut || !mine.live) return release_claim(client, id);
+  write_state(id, client, false, true, std::move(*cut));
+}
+
+/// The claim ends, the session stays as it is.
+void Partition::release_claim(const std::string& client, const LifeId& claim) {
+  const Entry* entry = view_.find(client);
+  if (entry == nullptr || !entry->online || view_.claim(*entry) != claim) return;
+  write_state(claim, client, false, entry->session, view_.cut(client, *entry));
+}
+
+void Partition::store(Seat seat, const std::string& client, Cut cut, std::uint64_t token) {
+  const Number number = number_of(seat);
+  if (number == 0) return;
+  const Number state = write_state({life_.incarnation, number}, client, true, true, std::move(cut));
+  claims_.at(number).waiting.emplace(state, token);
+}
+
+void Partition::remove(const std::string& client) {
+  if (!loaded()) {
+    removals_.insert(client);
+    return;
+  }
+  const Number number = life_.next_number++;
+  Mine& mine = claims_[number];
+  mine.client = client;
+  mine.deletion = true;
+  by_client_.emplace(client, number);
+  write_claim(number, mine, 0);
+}
+
+Partition::Number Partition::write_state(const LifeId& claim, const std::string& client, bool online, bool session,
+                                         Cut cut, Role role) {
+  State state;
+  state.claim = claim;
+  state.role = role;
+  if (role == Role::Steward) state.steward = *written_;
+  state.number = life_.next_number++;
+  state.online = online;
+  state.session = session;
+  if (session) state.cut = std::move(cut);
+  if (role == Role::Owner && claim.incarnation == life_.incarnation) {
+    if (const auto it = claims_.find(claim.number); it != claims_.end()) ++it->second.unread;
+  }
+  effects_.write(number_, {Kind::State, client, Role::Owner}, state);
+  return state.number;
+}
+
+/// The claim is no longer this node's concern. With `loss` its connection has to end.
+void Partition::end(Number number, std::optional<Loss> loss) {
+  auto node = claims_.extract(number);
+  const Mine& mine = node.mapped();
+  const auto [first, last] = by_client_.equal_range(mine.client);
+  by_client_.erase(std::find_if(first, last, [number](const auto& entry) { return entry.second == number; }));
+  if (mine.deletion) return;
+  seats_.erase(mine.seat);
+  if (loss) effects_.lost(mine.seat, *loss);
+}
+
+bool Partition::removing(const std::string& client) const {
+  return removals_.contains(client) ||
+         std::ranges::any_of(numbers_of(client), [this](Number number) { return claims_.at(number).deletion; });
+}
+
+std::vector<Partition::Number> Partition::numbers_of(const std::string& client) const {
+  std::vector<Number> numbers;
+  const auto [first, last] = by_client_.equal_range(client);
+  for (auto it = first; it != last; ++it) numbers.push_back(it->second);
+  return numbers;
+}
+
+Partition::Number Partition::number_of(Seat seat) const {
+  const auto it = seats_.find(seat);
+  return it == seats_.end() ? 0 : it->second;
+}
+
+const std::string* Partition::client_of(Seat seat) const {
+  const Number number = number_of(seat);
+  return number == 0 ? nullptr : &claims_.at(number).client;
+}
+
+// ---- checkpoints ---------------------------------------------------------------------------------------------------
+
+void Partition::write_changed(Seat seat, Cut cut) {
+  const Number number = number_of(seat);
+  if (number == 0) return;
+  write_state({life_.incarnation, number}, std::string(claims_.at(number).client), true, true, std::move(cut));
+}
+
+void Partition::write_owner_checkpoint(const Offsets& position, std::int64_t as_of, const std::vector<Seat>& behind) {
+  Checkpoint checkpoint;
+  checkpoint.position = position;
+  checkpoint.as_of = as_of;
+  for (const Seat seat : behind) {
+    if (const std::string* client = client_of(seat)) checkpoint.behind.push_back(*client);
+  }
+  for (const auto& [number, mine] : claims_) {  // claimed, and no worker knows of it yet
+    if (mine.offset >= 0 && !mine.live) checkpoint.behind.push_back(mine.client);
+  }
+  effects_.write(number_, {Kind::Checkpoint, life_.incarnation, Role::Owner}, checkpoint);
+}
+
+void Partition::write_steward_state(const std::string& client, const LifeId& claim, Cut cut) {
+  if (active_) write_state(claim, client, false, true, std::move(cut), Role::Steward);
+}
+
+void Partition::write_steward_checkpoint(const LifeId& steward, const Offsets& position, std::int64_t as_of,
+                                         std::vector<std::string> behind) {
+  if (!active_ || *written_ != steward) return;
+  effects_.write(number_, {Kind::Checkpoint, life_.incarnation, Role::Steward},
+                 Checkpoint{position, as_of, steward, std::move(behind)});
+}
+
+// ---- stewardship ---------------------------------------------------------------------------------------------------
+
+void Partition::assign(bool assigned) {
+  if (std::exchange(assigned_, assigned) == assigned) return;
+  if (!assigned) return stop_stewarding();
+  if (loaded()) become_steward();
+}
+
+void Partition::tick(Clock::time_point now) {
+  // Also when another one has overruled it, though it is assigned: not at once, or two that both believe so would
+  // overrule each other as fast as Kafka can write.
+  if (assigned_ && loaded() && !written_) become_steward();
+  if (active_) fence_silent(now);
+}
+
+void Partition::become_steward() {
+  written_ = life_.next();
+  effects_.write(number_, {Kind::Steward, {}, Role::Owner}, Steward{*written_});
+}
+
+void Partition::stop_stewarding() {
+  written_.reset();
+  fencing_.clear();
+  if (std::exchange(active_, false)) effects_.drop_all(number_);
+}
+
+void Partition::read_steward(const Steward& steward) {
+  if (written_ && steward.id == *written_) {  // rule 15: it acts once its own record is read back
+    active_ = true;
+    adopt_all();
+    return;
+  }
+  if (written_ && active_) return stop_stewarding();
+  // Before its own record: that one will be read later, and win.
+}
+
+void Partition::adopt(const std::string& client, const Entry& entry) {
+  if (entry.online || !entry.session || entry.incarnation == Entry::kNobody) {
+    effects_.drop(number_, client);
+    return;
+  }
+  if (effects_.adopted(number_, client)) return;
+  Cut cut = view_.cut(client, entry);
+  if (entry.spoiled) write_steward_state(client, view_.claim(entry), cut);  // rule 14
+  effects_.adopt(number_, client, view_.claim(entry), std::move(cut));
+}
+
+void Partition::adopt_all() {
+  for (const auto& [client, entry] : view_.entries()) {
+    if (!entry.online && entry.session) adopt(client, entry);
+  }
+}
+
+void Partition::fence_silent(Clock::time_point now) {
+  if (now - own_checkpoint_ > kUpToDate) return;  // rule 16: only who is at the log's end may judge
+  const std::uint32_t self = incarnations_.number(life_.incarnation);
+  for (const auto& [incarnation, clients] : view_.online()) {
+    if (incarnation == self || fencing_.contains(incarnation)) continue;
+    const auto heard = heard_.find(incarnation);
+    const Clock::time_point last = heard == heard_.end() ? begun_at_ : heard->second;
+    if (now - last < kSilence) continue;
+    fencing_.insert(incarnation);
+    effects_.write(number_, {Kind::Fence, incarnations_.name(incarnation), Role::Owner}, Fence{*written_});
+  }
+}
+
+std::size_t Partition::expire(std::chrono::system_clock::time_point now) {
+  if (!active_) return 0;
+  std::size_t ended = 0;
+  std::size_t written = 0;
+  for (const auto& [client, entry] : view_.entries()) {
+    if (written == kExpiredAtOnce) break;
+    if (entry.online || entry.incarnation == Entry::kNobody) continue;
+    if (entry.session && now - entry.since >= seconds(entry.expiry_seconds)) {
+      write_state(view_.claim(entry), client, false, false, {}, Role::Steward);
+      ++ended;
+      ++written;
+    } else if (!entry.session && now - entry.since >= kBurial) {
+      ++written;
+      effects_.write(number_, {Kind::State, client, Role::Owner}, Tombstone{*written_});
+      effects_.write(number_, {Kind::Claim, client, Role::Owner}, Tombstone{*written_});
+    }
+  }
+  return ended;
+}
+
+void Partition::restart() {
+  std::vector<Number> all;
+  for (const auto& [number, mine] : claims_) all.push_back(number);
+  for (const Number number : all) end(number, Loss::Unavailable);
+  stop_stewarding();
+}
+
+}  // namespace mqttproxy::cluster

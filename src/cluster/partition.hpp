@@ -1,0 +1,174 @@
+// The protocol in one partition of the sessions topic, as one node takes part in it: claims of its connections, and the
+// care for offline sessions while it is the partition's steward. Knows no Kafka and no thread: records go in and out.
+// docs/CLUSTER.md has the rules and what goes wrong without each.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "mqttproxy/cluster/session_store.hpp"
+
+#include "view.hpp"
+
+namespace mqttproxy::cluster {
+
+/// What a partition wants done. Called from within its calls.
+class Effects {
+ public:
+  virtual ~Effects() = default;
+  /// Appends to the sessions partition, in the order of the calls.
+  virtual void write(std::int32_t partition, const Key& key, const Record& record) = 0;
+  virtual void claimed(Seat seat, Claimed claimed) = 0;
+  virtual void stored(Seat seat, std::uint64_t token) = 0;
+  virtual void lost(Seat seat, Loss loss) = 0;
+  /// This node looks after the offline session from now on: collect what it misses.
+  virtual void adopt(std::int32_t partition, const std::string& client, LifeId claim, Cut cut) = 0;
+  /// … and no longer.
+  virtual void drop(std::int32_t partition, const std::string& client) = 0;
+  virtual void drop_all(std::int32_t partition) = 0;
+  [[nodiscard]] virtual bool adopted(std::int32_t partition, const std::string& client) = 0;
+  /// What was collected for an adopted session.
+  [[nodiscard]] virtual Cut collected(std::int32_t partition, const std::string& client) = 0;
+};
+
+/// One life of this node.
+struct Life {
+  std::string incarnation;
+  std::uint64_t next_number = 1;
+
+  [[nodiscard]] LifeId next() { return {incarnation, next_number++}; }
+};
+
+/// Owner: one thread.
+class Partition {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// All must outlive it; the life may become another one between calls (see restart()).
+  Partition(std::int32_t number, Life& life, Incarnations& incarnations, Effects& effects)
+      : number_(number), life_(life), incarnations_(incarnations), effects_(effects), view_(incarnations) {}
+
+  // From the log.
+  /// Nothing is claimed and nobody is served before the log has been read up to `end`.
+  void begin(std::int64_t first, std::int64_t end, Clock::time_point now);
+  /// False: the record does not count.
+  bool apply(std::int64_t offset, std::chrono::system_clock::time_point time, const Key& key, const Record& record,
+             Clock::time_point now);
+  /// There is no record before `next` that was not applied; also for records that are none of ours.
+  void read_up_to(std::int64_t next);
+
+  // From workers.
+  void claim(Seat seat, const ClaimRequest& request);
+  void release(Seat seat, const std::string& client, std::optional<Cut> cut);
+  void store(Seat seat, const std::string& client, Cut cut, std::uint64_t token);
+  /// Wipes the session and ends whatever connection serves it, on whichever node.
+  void remove(const std::string& client);
+  /// A remove() of it is under way.
+  [[nodiscard]] bool removing(const std::string& client) const;
+
+  // Checkpoints. as_of() is taken before the workers are asked for what they have to say.
+  [[nodiscard]] std::int64_t as_of() const noexcept { return view_.as_of(); }
+  void write_changed(Seat seat, Cut cut);
+  void write_owner_checkpoint(const Offsets& position, std::int64_t as_of, const std::vector<Seat>& behind);
+  void write_steward_state(const std::string& client, const LifeId& claim, Cut cut);
+  /// Nothing, when this node is not the steward `steward` any more.
+  void write_steward_checkpoint(const LifeId& steward, const Offsets& position, std::int64_t as_of,
+                                std::vector<std::string> behind);
+
+  // Stewardship.
+  /// Once a second.
+  void tick(Clock::time_point now);
+  /// Whether Kafka's consumer group has assigned the partition to this node.
+  void assign(bool assigned);
+  /// As which steward this node acts; nullopt when it does not.
+  [[nodiscard]] std::optional<LifeId> stewarding() const { return active_ ? written_ : std::nullopt; }
+  /// Ends sessions whose time has come, buries what has been over for an hour; some at a time. Returns how many
+  /// sessions ended.
+  std::size_t expire(std::chrono::system_clock::time_point now);
+
+  /// The node's life has become another one: everything claimed by the old one is given up.
+  void restart();
+
+  [[nodiscard]] bool loaded() const noexcept { return begun_ && next_ >= end_; }
+  /// Of the records there were at the start: how many offsets are still to be read, and of how many.
+  [[nodiscard]] std::int64_t to_load() const noexcept { return begun_ ? std::max<std::int64_t>(end_ - next_, 0) : 0; }
+  [[nodiscard]] std::int64_t load_size() const noexcept { return end_ - first_; }
+  /// The offset that is read next.
+  [[nodiscard]] std::int64_t next() const noexcept { return next_; }
+  [[nodiscard]] const View& view() const noexcept { return view_; }
+  /// The client of a seat that has claimed one.
+  [[nodiscard]] const std::string* client_of(Seat seat) const;
+  [[nodiscard]] std::size_t claims() const noexcept { return claims_.size(); }
+
+ private:
+  struct Mine {  // a claim of this life that has a connection (or a deletion) behind it
+    Seat seat;
+    std::string client;
+    bool clean = true;
+    bool deletion = false;
+    bool live = false;                               // claimed() was called
+    std::int64_t seen = -1;                          // as_of when it was made
+    std::int64_t offset = -1;                        // where it was read back; -1: not yet
+    std::uint64_t wipe = 0;                          // number of the state that wipes the session before it goes live
+    std::uint32_t unread = 0;                        // states written and not read back
+    std::map<std::uint64_t, std::uint64_t> waiting;  // number of a state → token of a store()
+  };
+  using Number = std::uint64_t;
+
+  void read_claim(std::int64_t offset, const std::string& client, const Claim& claim, bool unbroken);
+  void read_state(const std::string& client, const State& state, bool counts);
+  void read_steward(const Steward& steward);
+  void read_fence(std::int64_t offset, const std::string& incarnation);
+  void repair(const Key& key);
+
+  void write_claim(Number number, const Mine& mine, std::int64_t expiry_seconds);
+  Number write_state(const LifeId& claim, const std::string& client, bool online, bool session, Cut cut,
+                     Role role = Role::Owner);
+  void settle_claim(Number number, std::int64_t offset, bool unbroken);
+  void go_live(Mine& mine, bool unbroken);
+  void release_claim(const std::string& client, const LifeId& claim);
+  void end(Number number, std::optional<Loss> loss);
+  void become_steward();
+  void fence_silent(Clock::time_point now);
+  void stop_stewarding();
+  void adopt(const std::string& client, const Entry& entry);
+  void adopt_all();
+  void start_waiting();
+  [[nodiscard]] std::vector<Number> numbers_of(const std::string& client) const;
+  [[nodiscard]] Number number_of(Seat seat) const;
+
+  const std::int32_t number_;
+  Life& life_;
+  Incarnations& incarnations_;
+  Effects& effects_;
+  View view_;
+
+  bool begun_ = false;
+  std::int64_t first_ = 0;
+  std::int64_t next_ = 0;
+  std::int64_t end_ = 0;
+
+  std::map<Number, Mine> claims_;
+  std::map<Seat, Number> seats_;
+  std::unordered_multimap<std::string, Number> by_client_;
+  std::vector<std::pair<Seat, ClaimRequest>> waiting_;  // until the log is read
+  std::set<std::string> removals_;                      // until then, too
+
+  bool assigned_ = false;
+  bool active_ = false;
+  std::optional<LifeId> written_;                     // the steward record written last
+  std::map<std::uint32_t, Clock::time_point> heard_;  // last checkpoint of an incarnation
+  std::set<std::uint32_t> fencing_;                   // a fence is on its way
+  Clock::time_point begun_at_{};
+  Clock::time_point own_checkpoint_{};  // read back last
+};
+
+}  // namespace mqttproxy::cluster

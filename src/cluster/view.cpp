@@ -1,0 +1,218 @@
+#include "view.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mqttproxy::cluster {
+
+namespace {
+
+/// One byte for the QoS, then the text and a NUL, which no filter contains [MQTT-1.5.3-2].
+std::string pack(const std::vector<Filter>& filters) {
+  std::string packed;
+  for (const Filter& filter : filters) {
+    packed += static_cast<char>('0' + static_cast<int>(filter.granted));
+    packed.append(filter.text).push_back('\0');
+  }
+  packed.shrink_to_fit();
+  return packed;
+}
+
+/// Of each partition the later one.
+std::shared_ptr<const Offsets> later(const std::shared_ptr<const Offsets>& a, const std::shared_ptr<const Offsets>& b) {
+  if (a == nullptr || a == b) return b;
+  if (b == nullptr) return a;
+  bool a_is = true;
+  bool b_is = true;
+  const auto partitions = static_cast<std::int32_t>(std::max(a->size(), b->size()));
+  for (std::int32_t p = 0; p < partitions; ++p) {
+    a_is = a_is && offset_in(*a, p) >= offset_in(*b, p);
+    b_is = b_is && offset_in(*b, p) >= offset_in(*a, p);
+  }
+  if (a_is || b_is) return b_is ? b : a;  // shared by many sessions
+  auto both = std::make_shared<Offsets>();
+  for (std::int32_t p = 0; p < partitions; ++p) both->push_back(std::max(offset_in(*a, p), offset_in(*b, p)));
+  return both;
+}
+
+}  // namespace
+
+std::uint32_t Incarnations::number(std::string_view name) {
+  if (const auto it = numbers_.find(name); it != numbers_.end()) return it->second;
+  const auto [it, added] = numbers_.emplace(std::string(name), static_cast<std::uint32_t>(names_.size()));
+  names_.push_back(&it->first);
+  return it->second;
+}
+
+bool View::apply(std::int64_t offset, std::chrono::system_clock::time_point time, const Key& key,
+                 const Record& record) {
+  time_ = time;
+  as_of_ = offset;
+  if (const auto* tombstone = std::get_if<Tombstone>(&record)) return apply_tombstone(key, *tombstone);
+  switch (key.kind) {
+    case Kind::Claim:
+      return apply_claim(offset, key.name, std::get<Claim>(record));
+    case Kind::State:
+      return apply_state(offset, key.name, std::get<State>(record));
+    case Kind::Checkpoint:
+      return apply_checkpoint(offset, key, std::get<Checkpoint>(record));
+    case Kind::Fence:
+      return apply_fence(offset, key, std::get<Fence>(record));
+    case Kind::Steward:
+      steward_ = std::get<Steward>(record).id;
+      return true;
+  }
+  return false;
+}
+
+bool View::apply_claim(std::int64_t offset, const std::string& client, const Claim& claim) {
+  Entry& entry = entries_[client];
+  const std::uint32_t incarnation = incarnations_.number(claim.id.incarnation);
+  if (entry.incarnation == incarnation && entry.claim == claim.id.number) return true;  // written again: see Tombstone
+  entry.from = from(client, entry);  // its last owner's or steward's progress, as far as it counts
+  hand_over(entry, offset);
+  set_online(entry, false);
+  entry.incarnation = incarnation;
+  entry.claim = claim.id.number;
+  entry.clean = claim.clean;
+  entry.expiry_seconds = claim.expiry_seconds;
+  set_online(entry, true);
+  return true;
+}
+
+bool View::apply_state(std::int64_t offset, const std::string& client, const State& state) {
+  Entry& entry = entries_[client];
+  const std::uint32_t incarnation = incarnations_.number(state.claim.incarnation);
+  const bool claimed = entry.incarnation != Entry::kNobody;
+  const bool current = entry.incarnation == incarnation && entry.claim == state.claim.number;
+  const bool released = state.role == Role::Owner && claimed && !entry.online;
+  const bool overruled = state.role == Role::Steward && !is_steward(state.steward);
+  if ((claimed && !current) || released || overruled) {
+    entry.spoiled = true;
+    return false;
+  }
+  entry.spoiled = false;
+  if (state.role == Role::Owner) entry.owner_state = offset;
+  if (!claimed) {
+    entry.incarnation = incarnation;
+    entry.claim = state.claim.number;
+    entry.clean = !state.session;
+  }
+  if (!claimed || (entry.online && !state.online)) hand_over(entry, offset);
+  set_online(entry, state.online);
+  set_session(entry, state.session);
+  entry.filters = pack(state.cut.filters);
+  entry.references = state.cut.references;
+  entry.references.shrink_to_fit();
+  entry.from = state.session ? std::make_shared<const Offsets>(state.cut.from) : nullptr;
+  entry.state = offset;
+  return true;
+}
+
+bool View::apply_checkpoint(std::int64_t offset, const Key& key, const Checkpoint& checkpoint) {
+  if (key.role == Role::Steward && !is_steward(checkpoint.steward)) return false;
+  auto& marks = key.role == Role::Owner ? owner_marks_ : steward_marks_;
+  Mark& mark = marks[incarnations_.number(key.name)];
+  mark.offset = offset;
+  mark.as_of = checkpoint.as_of;
+  mark.behind = checkpoint.behind;
+  std::ranges::sort(mark.behind);
+  mark.position = std::make_shared<const Offsets>(checkpoint.position);
+  return true;
+}
+
+bool View::apply_fence(std::int64_t offset, const Key& key, const Fence& fence) {
+  if (!is_steward(fence.steward)) return false;
+  const std::uint32_t incarnation = incarnations_.number(key.name);
+  if (!online_.contains(incarnation)) return true;
+  for (auto& [client, entry] : entries_) {
+    if (!entry.online || entry.incarnation != incarnation) continue;
+    entry.from = from(client, entry);
+    hand_over(entry, offset);
+    set_online(entry, false);
+  }
+  return true;
+}
+
+bool View::apply_tombstone(const Key& key, const Tombstone& tombstone) {
+  if (key.kind != Kind::Claim && key.kind != Kind::State) return true;  // nobody writes these
+  const auto it = entries_.find(key.name);
+  if (it == entries_.end()) return true;
+  Entry& entry = it->second;
+  if (entry.online || entry.session || !is_steward(tombstone.steward)) {
+    entry.spoiled = true;
+    return false;
+  }
+  if (key.kind == Kind::Claim) entries_.erase(it);
+  return true;
+}
+
+bool View::counts(const Mark& mark, std::string_view client, const Entry& entry) {
+  return mark.offset > entry.state && entry.handover <= mark.as_of &&
+         !std::ranges::binary_search(mark.behind, client, std::less<>{});
+}
+
+std::shared_ptr<const Offsets> View::from(std::string_view client, const Entry& entry) const {
+  std::shared_ptr<const Offsets> position = entry.from;
+  if (!entry.session) return position;
+  if (entry.online) {
+    const auto it = owner_marks_.find(entry.incarnation);
+    if (it != owner_marks_.end() && counts(it->second, client, entry)) position = later(position, it->second.position);
+    return position;
+  }
+  for (const auto& [incarnation, mark] : steward_marks_) {
+    if (counts(mark, client, entry)) position = later(position, mark.position);
+  }
+  return position;
+}
+
+void View::hand_over(Entry& entry, std::int64_t offset) {
+  entry.handover = offset;
+  entry.since = time_;
+}
+
+void View::set_online(Entry& entry, bool online) {
+  if (entry.online == online) return;
+  entry.online = online;
+  if (online) {
+    ++online_[entry.incarnation];
+  } else if (const auto it = online_.find(entry.incarnation); --it->second == 0) {
+    online_.erase(it);
+  }
+}
+
+void View::set_session(Entry& entry, bool session) {
+  if (entry.session == session) return;
+  entry.session = session;
+  session ? ++sessions_ : --sessions_;
+}
+
+const Entry* View::find(std::string_view client) const {
+  const auto it = entries_.find(std::string(client));
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+Cut View::cut(std::string_view client, const Entry& entry) const {
+  Cut cut;
+  if (!entry.session) return cut;
+  cut.filters = filters(entry);
+  cut.references = entry.references;
+  if (const auto position = from(client, entry)) cut.from = *position;
+  return cut;
+}
+
+std::vector<Filter> View::filters(const Entry& entry) {
+  std::vector<Filter> unpacked;
+  for (std::string_view rest = entry.filters; !rest.empty();) {
+    const auto end = rest.find('\0');
+    unpacked.push_back({std::string(rest.substr(1, end - 1)), static_cast<mqtt::Qos>(rest[0] - '0')});
+    rest.remove_prefix(end + 1);
+  }
+  return unpacked;
+}
+
+LifeId View::claim(const Entry& entry) const {
+  return {incarnations_.name(entry.incarnation), entry.claim};
+}
+
+}  // namespace mqttproxy::cluster

@@ -1,0 +1,107 @@
+// What a reader knows of one partition of the sessions topic: a pure function of its records, the same on every node.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "mqttproxy/util/sip_hash.hpp"
+
+#include "records.hpp"
+
+namespace mqttproxy::cluster {
+
+/// Names of incarnations as numbers, for all partitions of a node: a name is stored once.
+class Incarnations {
+ public:
+  [[nodiscard]] std::uint32_t number(std::string_view name);
+  [[nodiscard]] const std::string& name(std::uint32_t number) const noexcept { return *names_[number]; }
+
+ private:
+  std::map<std::string, std::uint32_t, std::less<>> numbers_;
+  std::vector<const std::string*> names_;
+};
+
+/// One client id.
+struct Entry {
+  static constexpr std::uint32_t kNobody = UINT32_MAX;
+
+  std::uint32_t incarnation = kNobody;  // of the current claim
+  bool online = false;                  // its owner serves the client
+  bool session = false;                 // there is a persistent session
+  bool clean = true;                    // the claim was for a clean one
+  bool spoiled = false;                 // the last record of a key is one that does not count
+  std::uint64_t claim = 0;
+  std::int64_t handover = -1;     // offset of what last changed who is responsible
+  std::int64_t state = -1;        // offset of the last state that counts
+  std::int64_t owner_state = -1;  // … of an owner
+  std::int64_t expiry_seconds = 0;
+  std::chrono::system_clock::time_point since{};  // time of that hand-over
+
+  std::shared_ptr<const Offsets> from;  // without checkpoints later than the state; nullptr: none
+  std::string filters;                  // packed
+  std::vector<Reference> references;
+};
+
+/// Owner: one thread.
+class View {
+ public:
+  /// `incarnations` must outlive it.
+  explicit View(Incarnations& incarnations) : incarnations_(incarnations) {}
+
+  /// False: every reader ignores the record. Offsets ascend.
+  bool apply(std::int64_t offset, std::chrono::system_clock::time_point time, const Key& key, const Record& record);
+
+  [[nodiscard]] const Entry* find(std::string_view client) const;
+  using Entries = std::unordered_map<std::string, Entry, util::SipHash>;
+  [[nodiscard]] const Entries& entries() const noexcept { return entries_; }
+  /// What the session of an entry is by now. Empty when there is none.
+  [[nodiscard]] Cut cut(std::string_view client, const Entry& entry) const;
+  [[nodiscard]] static std::vector<Filter> filters(const Entry& entry);
+  [[nodiscard]] LifeId claim(const Entry& entry) const;
+
+  [[nodiscard]] const std::optional<LifeId>& steward() const noexcept { return steward_; }
+  /// Clients by the incarnation that serves them; none with 0.
+  [[nodiscard]] const std::map<std::uint32_t, std::size_t>& online() const noexcept { return online_; }
+  [[nodiscard]] std::size_t sessions() const noexcept { return sessions_; }
+  /// Offset of the last record applied, -1 before the first.
+  [[nodiscard]] std::int64_t as_of() const noexcept { return as_of_; }
+
+ private:
+  struct Mark {  // a checkpoint
+    std::int64_t offset = -1;
+    std::int64_t as_of = -1;
+    std::shared_ptr<const Offsets> position;
+    std::vector<std::string> behind;  // sorted
+  };
+
+  bool apply_claim(std::int64_t offset, const std::string& client, const Claim& claim);
+  bool apply_state(std::int64_t offset, const std::string& client, const State& state);
+  bool apply_checkpoint(std::int64_t offset, const Key& key, const Checkpoint& checkpoint);
+  bool apply_fence(std::int64_t offset, const Key& key, const Fence& fence);
+  bool apply_tombstone(const Key& key, const Tombstone& tombstone);
+  [[nodiscard]] bool is_steward(const LifeId& id) const { return !steward_ || *steward_ == id; }
+  [[nodiscard]] static bool counts(const Mark& mark, std::string_view client, const Entry& entry);
+  [[nodiscard]] std::shared_ptr<const Offsets> from(std::string_view client, const Entry& entry) const;
+  void hand_over(Entry& entry, std::int64_t offset);
+  void set_online(Entry& entry, bool online);
+  void set_session(Entry& entry, bool session);
+
+  Incarnations& incarnations_;
+  Entries entries_;
+  std::optional<LifeId> steward_;
+  std::map<std::uint32_t, Mark> owner_marks_;    // by incarnation; the last of each
+  std::map<std::uint32_t, Mark> steward_marks_;  // that counted
+  std::map<std::uint32_t, std::size_t> online_;
+  std::size_t sessions_ = 0;
+  std::int64_t as_of_ = -1;
+  std::chrono::system_clock::time_point time_{};  // of the record that is being applied
+};
+
+}  // namespace mqttproxy::cluster
