@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the release preset and measures several nodes that share their sessions through a real Kafka: start with stored
-# sessions, memory per session, latency, sessions that come back at once. Arguments go to tests/system/cluster_figures.py
-# (--help lists them). A few minutes.
+# sessions, memory per session, latency, sessions that come back at once. Arguments go to
+# tests/system/cluster_figures.py (--help lists them). A few minutes.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"

@@ -1,11 +1,11 @@
-"""Nodes on networks of their own: one to Kafka, which can lose packets, and one to devices and backends, which does not."""
+"""Hosts for nodes: each has a network to Kafka, which can lose packets, and one to devices and backends."""
 
 import os
 import subprocess
 from dataclasses import dataclass
 
-# A classic BPF program for every packet: load a random word; below the threshold answer TC_ACT_SHOT, else TC_ACT_OK. Any
-# kernel with cls_bpf has this, while netem is a module of its own that many lack.
+# A classic BPF program for every packet: load a random word; below the threshold answer TC_ACT_SHOT, else TC_ACT_OK.
+# Any kernel with cls_bpf has this, while netem is a module of its own that many lack.
 _DROP_AT_RANDOM = "4,32 0 0 4294963256,53 1 0 {threshold},6 0 0 2,6 0 0 0"
 
 
@@ -39,8 +39,8 @@ class Host:
 
 
 class Networks:
-    """Two bridges on this machine and hosts that hang on both. Addresses and names come from this process' id, so that test
-    runs do not meet."""
+    """Two bridges on this machine and hosts that hang on both. Addresses and names come from this process' id, so that
+    test runs do not meet."""
 
     def __init__(self, hosts: int) -> None:
         tag = os.getpid() % 32768

@@ -85,8 +85,8 @@ class Publisher:
 
 
 class Subscriber(Device):
-    """A client with clean session 0 and one QoS 1 subscription that comes back whenever its connection is lost, until it
-    has END on `topic`. Once its subscription is acknowledged, every CONNACK must say that its session is present."""
+    """A client with clean session 0 and one QoS 1 subscription that comes back whenever its connection is lost, until
+    it has END on `topic`. Once its subscription is acknowledged, every CONNACK must say that its session is present."""
 
     patient = True
 

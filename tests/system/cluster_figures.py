@@ -1,7 +1,7 @@
 """Measures what many nodes cost that share their sessions through Kafka, and prints one table.
 
-Kafka, three nodes and this client share one machine; the client's own time is in every figure. Nothing here fails because
-a figure is high, only where a measurement cannot be made.
+Kafka, three nodes and this client share one machine; the client's own time is in every figure. Nothing here fails
+because a figure is high, only where a measurement cannot be made.
 """
 
 import argparse

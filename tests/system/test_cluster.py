@@ -58,7 +58,7 @@ def test_messages_published_anywhere_arrive_everywhere_in_order(cluster: Cluster
 
 
 def race(cluster: Cluster, connects: int, clean: bool) -> list[tuple[Client, bytes]]:
-    """That many connections of one client id, from several threads to all nodes: each with the first bytes that came."""
+    """That many connections of one client id, from several threads to all nodes, each with its first answer."""
     racers: list[tuple[Client, bytes]] = []
     threads_count = 10
 
@@ -110,8 +110,8 @@ def test_MQTT_3_1_4_2_one_of_a_hundred_racing_connections_survives(
     assert cluster.metric("mqttproxy_connections") == 1
     survivor.expect_alive()
 
-    # [MQTT-3.1.2-8] the will of each connection that was accepted and then displaced, [MQTT-3.1.2-10] not of the one that
-    # takes its leave – nor of one that was never accepted.
+    # [MQTT-3.1.2-8] the will of each connection that was accepted and then displaced, [MQTT-3.1.2-10] not of the one
+    # that takes its leave – nor of one that was never accepted.
     survivor_port = survivor.socket.getsockname()[1]
     displaced = sorted(client.socket.getsockname()[1] for client, answer in racers if answer)
     displaced.remove(survivor_port)
