@@ -2,7 +2,8 @@
 # Installs the Debian packages this project needs; what is there already is left alone, so a second run is quick.
 #   packages.sh build      what building needs
 #   packages.sh run        build, and the command line clients of the quick start
-#   packages.sh test       run, and what scripts/test.sh needs: Python, a Java runtime and Maven for a real Kafka
+#   packages.sh test       run, and what scripts/test.sh needs: Python, a Java runtime and Maven for a real Kafka, load
+#                          balancers (Debian starts them when it has installed them) and tools for network namespaces
 #   packages.sh all        test, and what `scripts/test.sh --all` needs: clang for fuzzing and linting
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -11,7 +12,7 @@ build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev 
   nlohmann-json3-dev libssl-dev libcpp-httplib-dev libspdlog-dev libre2-dev libcli11-dev prometheus-cpp-dev
   libgtest-dev libgmock-dev)
 run=(mosquitto-clients kcat curl)
-test=(python3 python3-venv procps default-jre-headless maven)
+test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2)
 all=(clang clang-tidy clang-format libclang-rt-14-dev llvm)
 # Node.js may be there without being Debian's, whose packages would then be in conflict with it.
 if ! have npm; then all+=(nodejs npm); fi

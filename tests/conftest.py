@@ -1,6 +1,7 @@
 """Fixtures every test folder uses."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,22 +43,33 @@ def _stop_all(daemons: list[Daemon]) -> None:
         raise failures[0]
 
 
-@pytest.fixture
-def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
-    """Starts daemons of the test's own; at its end each still running must end well."""
+@contextmanager
+def _starting(directory: Path) -> Iterator[StartDaemon]:
     daemons: list[Daemon] = []
 
     def start(documents: str, **options: object) -> Daemon:
-        daemons.append(Daemon(documents, tmp_path / f"daemon{len(daemons)}", **options))
+        daemons.append(Daemon(documents, directory / f"daemon{len(daemons)}", **options))
         return daemons[-1]
 
     yield start
     _stop_all(daemons)
 
 
+@pytest.fixture
+def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
+    """Starts daemons of the test's own; at its end each still running must end well."""
+    with _starting(tmp_path) as start:
+        yield start
+
+
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def start_shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartDaemon]:
+    """Starts daemons for all tests of a module."""
+    with _starting(tmp_path_factory.mktemp("shared")) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def daemon(start_shared_daemon: StartDaemon) -> Daemon:
     """One daemon for all tests of a module: no authentication, embedded Kafka, everything into topic `uplink`."""
-    shared = Daemon(config.simple(), tmp_path_factory.mktemp("daemon"))
-    yield shared
-    _stop_all([shared])
+    return start_shared_daemon(config.simple())

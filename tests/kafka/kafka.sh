@@ -11,6 +11,8 @@
 #   kafka.sh mktopic PORT NAME [PARTS] create a topic unless it exists (4 partitions)
 #   kafka.sh topics PORT [ARGS]        Kafka's topic tool; --list without ARGS
 #   kafka.sh configure PORT NAME K=V   change a setting of a topic
+#   kafka.sh trim PORT NAME PARTITION OFFSET
+#                                      delete the records below OFFSET
 #   kafka.sh cpu DIR                   the broker's CPU ticks (user system) and RSS in KiB
 #
 # Environment: KAFKA_VERSION (3.9.1), KAFKA_HEAP (512m), KAFKA_CACHE (~/.cache/mqttproxy-kafka),
@@ -215,6 +217,13 @@ case $command/$# in
     fetch
     tool kafka.admin.ConfigCommand --bootstrap-server "127.0.0.1:$1" --alter --entity-type topics --entity-name "$2" \
       --add-config "$3"
+    ;;
+  trim/4)
+    fetch
+    request=$(mktemp)
+    trap 'rm -f "$request"' EXIT
+    printf '{"version":1,"partitions":[{"topic":"%s","partition":%d,"offset":%d}]}' "$2" "$3" "$4" >"$request"
+    tool org.apache.kafka.tools.DeleteRecordsCommand --bootstrap-server "127.0.0.1:$1" --offset-json-file "$request"
     ;;
   cpu/1)
     alive "$1" || die "no broker runs in $1"

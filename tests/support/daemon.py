@@ -62,7 +62,8 @@ class Daemon:
 
     running: list["Daemon"] = []
 
-    def __init__(self, config: str, directory: Path, wait_started: bool = True) -> None:
+    def __init__(self, config: str, directory: Path, wait_started: bool = True, inside: tuple[str, ...] = ()) -> None:
+        """`inside`: a command that runs the one behind it elsewhere, as `ip netns exec` does."""
         directory.mkdir(parents=True, exist_ok=True)
         self.config_file = directory / "mqttproxy.yaml"
         self.config_file.write_text(config)
@@ -71,7 +72,7 @@ class Daemon:
         self._ended = False
         # setpriv: the daemon dies with the test run, however that ends.
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", str(BINARY), "--config", str(self.config_file)],
+            ["setpriv", "--pdeathsig", "KILL", "--", *inside, str(BINARY), "--config", str(self.config_file)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -21,13 +21,19 @@ class Device:
     A lost connection is opened again and everything unacknowledged is sent again, in order, with DUP [MQTT-4.4.0-1].
     PUBACKs must come in the order of the PUBLISH packets [MQTT-4.6.0-2]."""
 
-    def __init__(self, client_id: str, topic: str, count: int, window: int = 20, padding: int = 0) -> None:
+    patient = False  # takes return code 3, server unavailable, for a reason to come again
+
+    def __init__(
+        self, client_id: str, topic: str, count: int, window: int = 20, padding: int = 0, pause: float = 0
+    ) -> None:
+        """`pause`: seconds between one PUBACK and the next message."""
         self.client_id = client_id
         self.acked = 0  # sequences 0..acked-1 have their PUBACK
         self.count = count
         self.connections = 0
         self._topic = topic
         self._window = window
+        self._pause = pause
         self._padding = b"|" + b"." * padding if padding else b""
         self._sent = 0
 
@@ -35,8 +41,16 @@ class Device:
         body = payload(self.client_id, sequence).encode() + self._padding
         return mqtt.publish(self._topic, body, qos=1, packet_id=sequence % 65535 + 1, dup=dup)
 
+    @property
+    def finished(self) -> bool:
+        return self.acked >= self.count
+
+    def finish_soon(self) -> None:
+        """No new message, whatever `count` said."""
+        self.count = self.acked
+
     async def run(self, address: Callable[[], Address]) -> None:
-        while self.acked < self.count:
+        while not self.finished:
             try:
                 reader, writer = await asyncio.open_connection(*address())
             except ConnectionError:
@@ -50,21 +64,30 @@ class Device:
                 writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(mqtt.connect(self.client_id, clean=False))
-        connack = await reader.readexactly(4)
-        assert connack in (mqtt.connack(0, False), mqtt.connack(0, True)), connack.hex()
-        self.connections += 1
+        await self._connect(reader, writer)
         unacked = deque(range(self.acked, self._sent))
         writer.write(b"".join(self._publish(sequence, True) for sequence in unacked))
-        while self.acked < self.count:
+        while not self.finished:
             while self._sent < self.count and len(unacked) < self._window:
                 writer.write(self._publish(self._sent, False))
                 unacked.append(self._sent)
                 self._sent += 1
             await writer.drain()
             await self._take_puback(reader, unacked)
+            if self._pause:
+                await asyncio.sleep(self._pause)
         writer.write(mqtt.DISCONNECT)
         await writer.drain()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the server knows the session."""
+        writer.write(mqtt.connect(self.client_id, clean=False))
+        connack = await reader.readexactly(4)
+        if self.patient and connack == mqtt.connack(3):
+            raise ConnectionRefusedError
+        assert connack in (mqtt.connack(0, False), mqtt.connack(0, True)), connack.hex()
+        self.connections += 1
+        return connack == mqtt.connack(0, True)
 
     async def _take_puback(self, reader: asyncio.StreamReader, unacked: deque[int]) -> None:
         first_byte, length, packet_id = struct.unpack(">BBH", await reader.readexactly(4))
@@ -216,13 +239,16 @@ class Fleet:
     def acked(self) -> dict[str, range]:
         return {device.client_id: range(device.acked) for device in self.devices}
 
-    def wait_acked(self, count: int) -> None:
+    def wait_until(self, what: str, probe: Callable[[], bool]) -> None:
         def reached() -> bool:
             if self._failure:
                 raise self._failure
-            return self.total_acked >= count
+            return probe()
 
-        wait_until(f"{count} messages are acknowledged", reached, pause=0.01)
+        wait_until(what, reached, pause=0.01)
+
+    def wait_acked(self, count: int) -> None:
+        self.wait_until(f"{count} messages are acknowledged", lambda: self.total_acked >= count)
 
     def finish(self) -> None:
         """Every device has every PUBACK."""

@@ -56,9 +56,18 @@ def read_topic(address: str, topic: str) -> list[Record]:
     return [_record(line) for line in output.splitlines()]
 
 
-def write_topic(address: str, topic: str, *records: tuple[str, str], headers: dict[str, str] | None = None) -> None:
-    """What any Kafka producer can do: (key, value) records, stored when this returns. One key, one partition."""
+def write_topic(
+    address: str,
+    topic: str,
+    *records: tuple[str, str],
+    headers: dict[str, str] | None = None,
+    partition: int | None = None,
+) -> None:
+    """What any Kafka producer can do: (key, value) records, stored when this returns. One key, one partition, unless
+    `partition` says which."""
     options = [option for name, value in (headers or {}).items() for option in ("-H", f"{name}={value}")]
+    if partition is not None:
+        options += ["-p", str(partition)]
     done = subprocess.run(
         ["kcat", "-P", "-b", address, "-t", topic, "-K", "\t", "-X", "partitioner=murmur2_random", *options],
         input="".join(f"{key}\t{value}\n" for key, value in records),
@@ -96,6 +105,17 @@ class Kafka:
         self.port = free_port_pair()
         self.address = f"127.0.0.1:{self.port}"
         self._properties = properties
+
+    def listen_also(self, host: str) -> str:
+        """Before start(): clients that come to `host` are served as well. Returns the address for them."""
+        inside = f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{self.port + 1}"
+        outside = f"OUTSIDE://{host}:{self.port + 2}"
+        self._properties += (
+            f"listeners={inside},{outside}",
+            f"advertised.listeners=PLAINTEXT://{self.address},{outside}",
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,OUTSIDE:PLAINTEXT",
+        )
+        return f"{host}:{self.port + 2}"
 
     def _run(self, *arguments: str, check: bool = True) -> str:
         done = subprocess.run(
@@ -145,8 +165,18 @@ class Kafka:
     def configure(self, topic: str, setting: str) -> None:
         self._run("configure", str(self.port), topic, setting)
 
-    def write(self, topic: str, *records: tuple[str, str], headers: dict[str, str] | None = None) -> None:
-        write_topic(self.address, topic, *records, headers=headers)
+    def delete_records(self, topic: str, partition: int, before: int) -> None:
+        """What retention does: the records below the offset `before` are gone."""
+        self._run("trim", str(self.port), topic, str(partition), str(before))
+
+    def write(
+        self,
+        topic: str,
+        *records: tuple[str, str],
+        headers: dict[str, str] | None = None,
+        partition: int | None = None,
+    ) -> None:
+        write_topic(self.address, topic, *records, headers=headers, partition=partition)
 
     def read(self, topic: str) -> list[Record]:
         return read_topic(self.address, topic)

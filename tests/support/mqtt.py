@@ -125,6 +125,16 @@ class Message:
         return f"{self.topic}={self.payload!r} qos={self.qos} id={self.packet_id} dup={self.dup}"
 
 
+def message(first_byte: int, body: bytes) -> Message:
+    """What a packet holds that must be a PUBLISH."""
+    assert first_byte >> 4 == 3, f"no PUBLISH: {first_byte:02x} {body.hex()}"
+    qos = first_byte >> 1 & 3
+    end = 2 + int.from_bytes(body[:2])
+    packet_id = int.from_bytes(body[end : end + 2]) if qos else 0
+    payload = body[end + 2 :] if qos else body[end:]
+    return Message(body[2:end].decode(), payload, qos, packet_id, bool(first_byte & 8), bool(first_byte & 1))
+
+
 class Client:
     """A TCP connection that checks what comes back byte by byte."""
 
@@ -172,13 +182,7 @@ class Client:
 
     def receive_message(self) -> Message:
         """The next packet, which must be a PUBLISH."""
-        first_byte, body = self.receive_packet()
-        assert first_byte >> 4 == 3, f"no PUBLISH: {first_byte:02x} {body.hex()}"
-        qos = first_byte >> 1 & 3
-        end = 2 + int.from_bytes(body[:2])
-        packet_id = int.from_bytes(body[end : end + 2]) if qos else 0
-        payload = body[end + 2 :] if qos else body[end:]
-        return Message(body[2:end].decode(), payload, qos, packet_id, bool(first_byte & 8), bool(first_byte & 1))
+        return message(*self.receive_packet())
 
     def take(self, count: int = 1) -> list[Message]:
         """Receives that many messages and acknowledges those with QoS 1."""
@@ -209,6 +213,11 @@ class Client:
         """The server ends the connection, and says nothing before."""
         received = self.receive(1)
         assert received == b"", f"expected the end of the connection, not {received.hex()}"
+
+    def expect_end(self) -> None:
+        """The server ends the connection, whatever it says before."""
+        while self.receive(1):
+            pass
 
     def expect_alive(self) -> None:
         self.send(PINGREQ)

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from support.cluster import Cluster
+from support.daemon import Daemon
 from support.kafka import QUICK_RESTART, Kafka
+
+
+def topic_name(test: str) -> str:
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in test)[:200]
 
 
 @pytest.fixture(scope="session")
@@ -32,5 +38,14 @@ def new_kafka(tmp_path: Path) -> Iterator[Callable[..., Kafka]]:
 @pytest.fixture
 def topic(kafka: Kafka, request: pytest.FixtureRequest) -> str:
     """A new topic in the shared broker, named after the test."""
-    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in request.node.name)
-    return kafka.create_topic(name[:200])
+    return kafka.create_topic(topic_name(request.node.name))
+
+
+@pytest.fixture
+def new_cluster(start_daemon: Callable[..., Daemon], request: pytest.FixtureRequest) -> Callable[..., Cluster]:
+    """Makes nodes, on topics of the test's own."""
+
+    def make(kafka: Kafka, count: int = 3, **options: object) -> Cluster:
+        return Cluster(start_daemon, kafka, topic_name(request.node.name), count, **options)
+
+    return make
