@@ -68,7 +68,7 @@ void ClusterImpl::on_partition(std::int32_t number, std::int64_t first, std::int
       const auto next = static_cast<std::int32_t>(partitions_.size());
       partitions_.push_back(std::make_unique<Partition>(next, life_, incarnations_, static_cast<Effects&>(*this)));
     }
-    partitions_[index]->begin(first, end, Clock::now());
+    partitions_[index]->begin(first, end);
   });
 }
 
@@ -122,7 +122,7 @@ void ClusterImpl::reset_partition(std::int32_t number, std::int64_t offset) {
   drop_all(number);
   restart_life();
   partitions_[index] = std::make_unique<Partition>(number, life_, incarnations_, static_cast<Effects&>(*this));
-  partition(index).begin(offset, offset, Clock::now());
+  partition(index).begin(offset, offset);
   partition(index).assign(assigned);
 }
 

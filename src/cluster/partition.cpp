@@ -21,11 +21,10 @@ constexpr std::size_t kExpiredAtOnce = 2'000;
 
 // ---- the log -------------------------------------------------------------------------------------------------------
 
-void Partition::begin(std::int64_t first, std::int64_t end, Clock::time_point now) {
+void Partition::begin(std::int64_t first, std::int64_t end) {
   begun_ = true;
   first_ = next_ = first;
   end_ = end;
-  begun_at_ = now;
   if (loaded()) start_waiting();
 }
 
@@ -46,7 +45,10 @@ bool Partition::apply(std::int64_t offset, std::chrono::system_clock::time_point
     if (counts) read_fence(offset, key.name);
   } else {
     heard_[incarnations_.number(key.name)] = now;
-    if (key.name == life_.incarnation) own_checkpoint_ = now;
+    if (key.name == life_.incarnation) {
+      if (now - own_checkpoint_ > kUpToDate) up_to_date_since_ = now;
+      own_checkpoint_ = now;
+    }
   }
   read_up_to(offset + 1);
   return counts;
@@ -368,7 +370,9 @@ void Partition::fence_silent(Clock::time_point now) {
   for (const auto& [incarnation, clients] : view_.online()) {
     if (incarnation == self || fencing_.contains(incarnation)) continue;
     const auto heard = heard_.find(incarnation);
-    const Clock::time_point last = heard == heard_.end() ? begun_at_ : heard->second;
+    // While Kafka was away nobody was heard.
+    const Clock::time_point last =
+        heard == heard_.end() ? up_to_date_since_ : std::max(heard->second, up_to_date_since_);
     if (now - last < kSilence) continue;
     fencing_.insert(incarnation);
     effects_.write(number_, {Kind::Fence, incarnations_.name(incarnation), Role::Owner}, Fence{*written_});

@@ -58,7 +58,7 @@ class Partition {
 
   // From the log.
   /// Nothing is claimed and nobody is served before the log has been read up to `end`.
-  void begin(std::int64_t first, std::int64_t end, Clock::time_point now);
+  void begin(std::int64_t first, std::int64_t end);
   /// False: the record does not count.
   bool apply(std::int64_t offset, std::chrono::system_clock::time_point time, const Key& key, const Record& record,
              Clock::time_point now);
@@ -167,8 +167,8 @@ class Partition {
   std::optional<LifeId> written_;                     // the steward record written last
   std::map<std::uint32_t, Clock::time_point> heard_;  // last checkpoint of an incarnation
   std::set<std::uint32_t> fencing_;                   // a fence is on its way
-  Clock::time_point begun_at_{};
-  Clock::time_point own_checkpoint_{};  // read back last
+  Clock::time_point own_checkpoint_{};    // read back last …
+  Clock::time_point up_to_date_since_{};  // … and since when they come back one after the other
 };
 
 }  // namespace mqttproxy::cluster
