@@ -41,7 +41,7 @@ std::optional<config::Config> load_and_validate(const std::string& file) {
     NoSink sink;
     (void)build_pipelines(*config,
                           make_registry([&sink](const kafka::ProducerOptions&) -> kafka::RecordSink& { return sink; }));
-    if (config->node.downlink.mode == config::DownlinkMode::Kafka) (void)downlink::read_kafka_bus(*config);
+    if (config->node.downlink.mode == config::DownlinkMode::Kafka) (void)cluster::read_cluster(*config);
   }
   if (!diagnostics->ok()) {
     std::cerr << diagnostics->format_errors();
@@ -54,6 +54,11 @@ std::unique_ptr<downlink::Bus> make_bus(const config::Config& config, std::vecto
                                         metrics::Registry& metrics) {
   if (config.node.downlink.mode == config::DownlinkMode::Local) return downlink::make_local_bus(std::move(workers));
   return downlink::make_kafka_bus(downlink::read_kafka_bus(config), std::move(workers), metrics);
+}
+
+std::unique_ptr<cluster::Cluster> make_cluster(const config::Config& config, metrics::Registry& metrics) {
+  if (config.node.downlink.mode == config::DownlinkMode::Local) return nullptr;
+  return cluster::Cluster::create(cluster::read_cluster(config), metrics);
 }
 
 kafka::RecordSink& ProducerPool::get(const kafka::ProducerOptions& options) {

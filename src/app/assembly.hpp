@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mqttproxy/cluster/cluster.hpp"
 #include "mqttproxy/config/config.hpp"
 #include "mqttproxy/downlink/bus.hpp"
 #include "mqttproxy/kafka/producer.hpp"
@@ -33,6 +34,9 @@ using SinkFor = std::function<kafka::RecordSink&(const kafka::ProducerOptions&)>
 [[nodiscard]] std::unique_ptr<downlink::Bus> make_bus(const config::Config& config,
                                                       std::vector<downlink::WorkerPort*> workers,
                                                       metrics::Registry& metrics);
+
+/// nullptr with downlink.mode local.
+[[nodiscard]] std::unique_ptr<cluster::Cluster> make_cluster(const config::Config& config, metrics::Registry& metrics);
 
 /// One producer per distinct set of options, shared by all workers.
 class ProducerPool {

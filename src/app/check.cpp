@@ -1,6 +1,6 @@
 #include <iostream>
 
-#include "mqttproxy/downlink/kafka_bus.hpp"
+#include "mqttproxy/cluster/cluster.hpp"
 
 #include "assembly.hpp"
 #include "commands.hpp"
@@ -10,15 +10,19 @@ namespace mqttproxy::app {
 
 namespace {
 
-int check_downlink_topic(const config::Config& config) {
+int check_topics(const config::Config& config) {
   if (config.node.downlink.mode == config::DownlinkMode::Local) {
-    std::cout << "downlink: mode local needs no topic\n";
+    std::cout << "downlink: mode local needs no topics\n";
     return kExitOk;
   }
-  const downlink::KafkaBusOptions options = downlink::read_kafka_bus(config);
-  const kafka::TopicCheck found = kafka::check_topic(options.backends, options.properties, options.topic);
-  (found.ok ? std::cout : std::cerr) << "downlink: " << found.text << '\n';
-  return found.ok ? kExitOk : kExitUsage;
+  const cluster::ClusterOptions options = cluster::read_cluster(config);
+  int code = kExitOk;
+  for (const kafka::TopicPlan& topic : {options.downlink, options.sessions}) {
+    const kafka::TopicCheck found = kafka::check_topic(options.backends, options.properties, topic);
+    (found.ok ? std::cout : std::cerr) << "downlink: " << found.text << '\n';
+    if (!found.ok) code = kExitUsage;
+  }
+  return code;
 }
 
 }  // namespace
@@ -29,7 +33,7 @@ int check(const CheckOptions& options) {
   std::cerr << config->diagnostics->format_warnings();
   std::cout << options.config << ": ok, " << config->proxies.size() << " MQTTProxy, " << config->pipelines.size()
             << " Pipeline\n";
-  return options.connect ? check_downlink_topic(*config) : kExitOk;
+  return options.connect ? check_topics(*config) : kExitOk;
 }
 
 }  // namespace mqttproxy::app

@@ -54,7 +54,9 @@ class Daemon {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         server_(config, raise_descriptor_limit(), metrics_),
         producers_(server_.lanes(), metrics_),
-        bus_(make_bus(config, server_.ports(), metrics_)),
+        cluster_(make_cluster(config, metrics_)),
+        bus_(make_bus(config, ports(), metrics_)),
+        directory_(cluster_ ? cluster_->directory(server_.sessions()) : nullptr),
         hashing_("passwords", kHashingThreads, config.node.limits.max_waiting_passwords),
         api_(
             config.node.api, metrics_, [this] { return reasons_not_ready(); }, backends()) {}
@@ -65,11 +67,14 @@ class Daemon {
     const pipeline::FilterRegistry registry = make_registry(
         [this](const kafka::ProducerOptions& options) -> kafka::RecordSink& { return producers_.get(options); },
         &hashing_);
+    if (cluster_) {
+      server_.set_store(&cluster_->store());
+      cluster_->start(server_.owners());
+    } else {
+      spdlog::info("downlink mode=local: sessions and what waits in them are in this process's memory only");
+    }
     server_.start([&] { return build_pipelines(config_, registry); });
     api_.start();  // after the pipelines: readiness looks at the producers they made
-    const bool local = config_.node.downlink.mode == config::DownlinkMode::Local;
-    spdlog::info("downlink mode={}: sessions and what waits in them are in this process's memory only",
-                 local ? "local" : "kafka");
     spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_.node.name,
                  server_.workers(), server_.max_connections());
   }
@@ -89,11 +94,10 @@ class Daemon {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     const std::size_t given_up = producers_.drain(timeout);
     // Before the API, whose requests wait for it.
-    bus_->stop(
-        std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()),
-                 std::chrono::milliseconds(0)));
+    bus_->stop(rest(deadline));
     api_.stop();  // before the workers end: what is asked and published meets somebody
     server_.close_all();
+    if (cluster_) cluster_->drain(rest(deadline));  // after the workers: they hand their sessions over
     if (given_up != 0) {
       spdlog::error("stopped records_given_up={}: not acknowledged to their devices, which will send them again",
                     given_up);
@@ -116,16 +120,32 @@ class Daemon {
     });
   }
 
+  [[nodiscard]] static std::chrono::milliseconds rest(std::chrono::steady_clock::time_point deadline) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds(0));
+  }
+
+  /// Where messages to devices go. The cluster first: what a worker has got, it has as well.
+  [[nodiscard]] std::vector<downlink::WorkerPort*> ports() {
+    std::vector<downlink::WorkerPort*> ports = server_.ports();
+    if (cluster_) ports.insert(ports.begin(), &cluster_->port());
+    return ports;
+  }
+
   [[nodiscard]] http::Backends backends() {
     std::vector<std::string> proxies;
     for (const config::ProxyConfig& proxy : config_.proxies) proxies.push_back(proxy.name);
     const config::LimitsConfig& limits = config_.node.limits;
-    return {*bus_, server_.sessions(), std::move(proxies), limits.max_topic_bytes, limits.max_topic_levels};
+    downlink::SessionDirectory& sessions = directory_ ? *directory_ : server_.sessions();
+    return {*bus_, sessions, std::move(proxies), limits.max_topic_bytes, limits.max_topic_levels};
   }
 
   [[nodiscard]] std::vector<std::string> reasons_not_ready() const {
     std::vector<std::string> reasons = producers_.reasons_not_ready();
     if (std::string reason = bus_->reason_not_ready(); !reason.empty()) reasons.push_back("downlink: " + reason);
+    if (cluster_) {
+      if (std::string reason = cluster_->reason_not_ready(); !reason.empty()) reasons.push_back(std::move(reason));
+    }
     if (draining_.load()) reasons.emplace_back("draining");
     return reasons;
   }
@@ -146,10 +166,12 @@ class Daemon {
   boost::asio::signal_set signals_;
   metrics::Registry metrics_;
   net::Server server_;
-  ProducerPool producers_;  // gone before the server whose workers they report to
+  ProducerPool producers_;                     // gone before the server whose workers they report to
+  std::unique_ptr<cluster::Cluster> cluster_;  // nullptr: one node, in memory
   std::unique_ptr<downlink::Bus> bus_;
-  util::TaskPool hashing_;  // gone before the workers it posts to
-  http::ApiServer api_;     // gone before everything it asks
+  std::unique_ptr<downlink::SessionDirectory> directory_;  // of all nodes; nullptr without a cluster
+  util::TaskPool hashing_;                                 // gone before the workers it posts to
+  http::ApiServer api_;                                    // gone before everything it asks
   metrics::Registry::Handle info_;
   std::chrono::system_clock::time_point started_;
   std::atomic<bool> draining_{false};
