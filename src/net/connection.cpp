@@ -12,6 +12,7 @@
 #include "mqttproxy/util/log.hpp"
 #include "mqttproxy/util/text.hpp"
 
+#include "seated.hpp"
 #include "worker.hpp"
 
 namespace mqttproxy::net {
@@ -231,6 +232,7 @@ void Connection::park(Park why) {
   if (why == Park::Producer) events[Event::ParkedProducer].add();
   if (why == Park::Window) events[Event::ParkedWindow].add();
   if (why == Park::Output) events[Event::ParkedOutput].add();
+  if (why == Park::Session) events[Event::ParkedSession].add();
   touch();
 }
 
@@ -245,7 +247,7 @@ void Connection::unpark(Park why) {
 void Connection::touch() {
   if (core_.state() != session::Core::State::Connected) return;  // before CONNECT its own deadline runs on
   // What we do not read we cannot blame on the client. Not for Output: that is its own doing.
-  const bool ours = (parked_ & (bit(Park::Producer) | bit(Park::Window))) != 0;
+  const bool ours = (parked_ & (bit(Park::Producer) | bit(Park::Window) | bit(Park::Session))) != 0;
   const auto deadline = ours || core_.keep_alive() == 0
                             ? Worker::Clock::time_point::max()
                             : Worker::Clock::now() + std::chrono::milliseconds(1'500) * core_.keep_alive();
@@ -290,6 +292,7 @@ void Connection::end(CloseCause cause, std::string_view detail) {
   counters.protocol_errors[static_cast<std::size_t>(core_.close_errc())].add();
   log_end();
   worker_.abandon(publication_);
+  release_seat();
   if (core_.was_connected()) {
     worker_.shared().connected[proxy_.index].fetch_sub(1, std::memory_order_relaxed);
     proxy_.registry.detach(session_, self_, Worker::Clock::now() + worker_.limits().session_expiry);
@@ -303,6 +306,11 @@ void Connection::end(CloseCause cause, std::string_view detail) {
   }
   worker_.shared().connections.fetch_sub(1, std::memory_order_relaxed);
   worker_.erase(self_);
+}
+
+void Connection::end_displaced() {
+  worker_.counters().events[Event::Takeovers].add();
+  end(CloseCause::Takeover, "taken over by a new connection");
 }
 
 void Connection::log_end() const {

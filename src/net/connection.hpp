@@ -4,14 +4,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include "mqttproxy/cluster/session_store.hpp"
 #include "mqttproxy/pipeline/context.hpp"
 #include "mqttproxy/session/core.hpp"
 
@@ -20,6 +23,7 @@
 
 namespace mqttproxy::net {
 
+class Seated;
 class Worker;
 
 /// Why a connection is not read. More than one may hold.
@@ -28,6 +32,7 @@ enum class Park : std::uint8_t {
   Window = 2,    // the ack window is full
   Filter = 4,    // a filter went asynchronous
   Output = 8,    // the peer does not take our bytes
+  Session = 16,  // the session store has not answered
 };
 
 /// Life: emplace in the worker's slab → start() → events → end() erases it. No event handler holds a pointer to it.
@@ -46,9 +51,20 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void on_filter_result(pipeline::FilterResult result);
   void on_settled();   // acknowledgements may be due
   void on_downlink();  // messages may wait in the session's outbox
+  void on_deadline();
+  // Answers of the session store.
+  void on_claimed(cluster::Claimed claimed);
+  void on_stored(std::uint64_t token);
+  void on_recovered(const std::vector<cluster::Recovered>& messages, bool complete);
+  void on_lost(cluster::Loss loss);
   /// True once until on_settled(): a batch of reports touches a connection many times and writes to it once.
   [[nodiscard]] bool note_settled() noexcept { return !std::exchange(settled_, true); }
   void end(session::CloseCause cause, std::string_view detail);
+  /// Another connection has its client id [MQTT-3.1.4-2].
+  void end_displaced();
+  /// Adds what the session store has to know of the connection's session. False: nothing, until there is a message for
+  /// it. Precondition: the session is stored.
+  bool report(const session::Session& session, const cluster::Offsets& now, cluster::Progress& progress);
 
   [[nodiscard]] session::Core& core() noexcept { return core_; }
   [[nodiscard]] const session::Core& core() const noexcept { return core_; }
@@ -69,6 +85,22 @@ class Connection final : public session::Host, public pipeline::Suspender {
   /// One of the proxy's maxAllowedConnection places; end() gives it back. A takeover always gets one.
   bool take_place(std::string_view client_id);
   void attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
+  void log_connected(const mqtt::Connect& packet, std::string_view client_id) const;
+
+  // With a session store.
+  [[nodiscard]] cluster::Seat seat() const noexcept;
+  /// nullptr: the session is a clean one, or there is none.
+  [[nodiscard]] session::Session* stored_session() noexcept;
+  /// Done: the store has answered, and the session can be made of that.
+  session::Step claim(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
+  void resume(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
+  void take_up(session::Session& session, cluster::Cut& cut);
+  /// SUBSCRIBE and UNSUBSCRIBE are looked at again once their change is stored. nullopt: this is the first time.
+  std::optional<session::Step> earlier_try(std::vector<std::uint8_t>& return_codes);
+  /// The packet has been applied. Wait: until the change it made is stored.
+  session::Step store_change(const std::vector<std::uint8_t>& return_codes);
+  void release_seat();
+
   session::PublishStep finish_publish(pipeline::Context& context, session::Handle publication);
   session::Step run_plain(config::RuleType type, pipeline::Context& context);
   pipeline::Context& begin(mqtt::PacketType type, std::string_view client_id,
@@ -107,6 +139,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   Output output_;                                      // to be sent
   std::string address_;                                // of the peer
   std::unique_ptr<pipeline::Context::Memory> memory_;  // of a run that waits
+  std::unique_ptr<Seated> seated_;                     // while the session store is owed a release
   session::Handle self_;
   session::Handle session_;
   session::Handle publication_;  // of the PUBLISH that waits

@@ -5,6 +5,7 @@
 #include "mqttproxy/util/text.hpp"
 
 #include "connection.hpp"
+#include "seated.hpp"
 #include "worker.hpp"
 
 namespace mqttproxy::net {
@@ -59,12 +60,16 @@ Step Connection::on_connect(const mqtt::Connect& packet, session::ConnectAnswer&
     move_to_ = home;
     return Step::Wait;
   }
-  Step step = authorise(packet, client_id, answer);
+  Step step = seated_ ? Step::Done : authorise(packet, client_id, answer);
+  // Nobody else can have a client id that was made here.
+  if (step == Step::Done && worker_.shared().store != nullptr && !packet.client_id.empty()) {
+    step = claim(packet, client_id, answer);
+  }
   if (step == Step::Done && !take_place(client_id)) {
     answer.return_code = ConnectReturnCode::ServerUnavailable;
     step = Step::Close;
   }
-  if (step == Step::Done) attach(packet, client_id, answer);
+  if (step == Step::Done) seated_ ? resume(packet, client_id, answer) : attach(packet, client_id, answer);
   if (step == Step::Close && core_.client_id().empty()) core_.set_client_id(std::string(client_id));  // for the log
   return step;
 }
@@ -106,12 +111,13 @@ void Connection::attach(const mqtt::Connect& packet, std::string_view client_id,
   session_ = attached.session;
   answer.session = proxy_.registry.find(session_);
   answer.session_present = attached.session_present;
+  log_connected(packet, client_id);
+  if (Connection* displaced = worker_.find(attached.displaced)) displaced->end_displaced();  // [MQTT-3.1.4-2]
+}
+
+void Connection::log_connected(const mqtt::Connect& packet, std::string_view client_id) const {
   spdlog::info("client connected client_id=\"{}\" address={} proxy={} clean_session={} keep_alive={}",
                util::printable(client_id), address_, proxy_.config->name, packet.clean_session, packet.keep_alive);
-  if (Connection* displaced = worker_.find(attached.displaced)) {  // [MQTT-3.1.4-2]
-    worker_.counters().events[Event::Takeovers].add();
-    displaced->end(CloseCause::Takeover, "taken over by a new connection");
-  }
 }
 
 PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWindow::Sequence sequence) {
@@ -166,6 +172,7 @@ Step Connection::run_plain(RuleType type, pipeline::Context& context) {
 
 Step Connection::on_subscribe(const mqtt::Subscribe& packet, std::vector<std::uint8_t>& return_codes) {
   constexpr std::uint8_t kFailure = 0x80;  // [MQTT-3.9.3-2]
+  if (const auto step = earlier_try(return_codes)) return *step;
   pipeline::Context* context = nullptr;
   if (proxy_.pipeline(RuleType::Subscribe) != nullptr) {
     context = &begin(mqtt::PacketType::Subscribe, core_.client_id(), core_.username());
@@ -180,17 +187,19 @@ Step Connection::on_subscribe(const mqtt::Subscribe& packet, std::vector<std::ui
     return_codes.push_back(refused ? kFailure : proxy_.registry.subscribe(session_, request.filter, request.qos));
     if (return_codes.back() == kFailure) worker_.counters().events[Event::SubscriptionsRefused].add();
   }
-  return Step::Done;
+  return store_change(return_codes);
 }
 
 Step Connection::on_unsubscribe(const mqtt::Unsubscribe& packet) {
+  std::vector<std::uint8_t> none;
+  if (const auto step = earlier_try(none)) return *step;
   if (proxy_.pipeline(RuleType::Unsubscribe) != nullptr) {
     pipeline::Context& context = begin(mqtt::PacketType::Unsubscribe, core_.client_id(), core_.username());
     context.unsubscribe = &packet;
     if (const Step step = run_plain(RuleType::Unsubscribe, context); step != Step::Done) return step;
   }
   for (const std::string_view filter : packet.filters) proxy_.registry.unsubscribe(session_, filter);
-  return Step::Done;
+  return store_change({});
 }
 
 void Connection::publish_will() {

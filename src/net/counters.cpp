@@ -51,6 +51,7 @@ constexpr Family<Event> kCounters[] = {
     {Event::ParkedProducer, kParks, kParksHelp, "cause", "producer_queue"},
     {Event::ParkedWindow, kParks, kParksHelp, "cause", "ack_window"},
     {Event::ParkedOutput, kParks, kParksHelp, "cause", "output"},
+    {Event::ParkedSession, kParks, kParksHelp, "cause", "session"},
     {Event::Stored, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "stored"},
     {Event::DeadLettered, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dead_lettered"},
     {Event::Dropped, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dropped"},

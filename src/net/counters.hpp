@@ -22,6 +22,7 @@ enum class Event : std::uint8_t {
   ParkedProducer,
   ParkedWindow,
   ParkedOutput,
+  ParkedSession,
   Unacked,  // gauge: PUBLISH packets without a final answer
   Stored,
   DeadLettered,

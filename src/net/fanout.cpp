@@ -32,6 +32,11 @@ Fanout::Fanout(Worker& worker, const config::NodeConfig& node)
 bool Fanout::push(const downlink::MessagePtr& message) {
   {
     const std::scoped_lock lock(mutex_);
+    // A worker without subscribers is not woken. Who subscribes now asks for position() afterwards: this is before it.
+    if (inbox_.empty() && worker_.subscriptions() == 0) {
+      advance(message->partition, message->offset + 1);
+      return true;
+    }
     const std::size_t bytes = bytes_of(*message);
     const bool full =
         inbox_.size() >= limits_.queue_messages || (!inbox_.empty() && inbox_bytes_ + bytes > limits_.queue_bytes);
@@ -45,6 +50,23 @@ bool Fanout::push(const downlink::MessagePtr& message) {
   }
   post_run();
   return true;
+}
+
+void Fanout::begin(std::int32_t partition, std::int64_t offset) {
+  const std::scoped_lock lock(mutex_);
+  advance(partition, offset);
+}
+
+cluster::Offsets Fanout::position() const {
+  const std::scoped_lock lock(mutex_);
+  return position_;
+}
+
+void Fanout::advance(std::int32_t partition, std::int64_t next) {
+  if (partition < 0) return;
+  const auto index = static_cast<std::size_t>(partition);
+  if (index >= position_.size()) position_.resize(index + 1);
+  position_[index] = next;
 }
 
 void Fanout::post_run() {
@@ -83,6 +105,7 @@ downlink::MessagePtr Fanout::pop(std::size_t room) {
   downlink::MessagePtr message = std::move(inbox_.front());
   inbox_.pop_front();
   inbox_bytes_ -= bytes_of(*message);
+  advance(message->partition, message->offset + 1);  // this thread delivers it before it asks
   return message;
 }
 
@@ -95,7 +118,8 @@ bool Fanout::rest() {
 std::size_t Fanout::deliver(const downlink::MessagePtr& message) {
   ProxyRuntime* proxy = worker_.proxy(message->proxy);
   if (proxy == nullptr) return 0;
-  const session::DeliveryPtr delivery(new session::Delivery(message, message->topic, message->payload, message->qos));
+  const session::DeliveryPtr delivery(new session::Delivery(message, message->topic, message->payload, message->qos,
+                                                            {message->partition, message->offset}));
   const std::size_t matches = proxy->registry.deliver(
       delivery, message->topic, [this](session::Handle connection) { due_.push_back(connection); });
   worker_.counters().events[Event::DownlinkMatches].add(matches);

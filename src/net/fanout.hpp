@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "mqttproxy/cluster/session_store.hpp"
 #include "mqttproxy/config/config.hpp"
 #include "mqttproxy/downlink/bus.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
@@ -23,6 +24,11 @@ class Fanout {
 
   /// False: the inbox is full. Any thread.
   [[nodiscard]] bool push(const downlink::MessagePtr& message);
+  /// Messages of this partition will come from this offset on. Any thread.
+  void begin(std::int32_t partition, std::int64_t offset);
+  /// How far this worker is: messages before it are with the sessions that had subscribed, those from it on will be
+  /// matched against the filters there are now. The worker's thread.
+  [[nodiscard]] cluster::Offsets position() const;
 
   struct Depth {
     std::size_t messages = 0;
@@ -36,6 +42,7 @@ class Fanout {
   void run();
   void take_messages();
   void flush_some();
+  void advance(std::int32_t partition, std::int64_t next);
   /// nullptr: there is none, or it counts for more than `room` bytes.
   [[nodiscard]] downlink::MessagePtr pop(std::size_t room);
   /// True when the inbox is empty: the next push() starts the next run().
@@ -54,6 +61,7 @@ class Fanout {
   std::deque<downlink::MessagePtr> inbox_;
   std::size_t inbox_bytes_ = 0;
   bool running_ = false;  // run() is posted or under way
+  cluster::Offsets position_;
 
   std::vector<session::Handle> due_;  // connections to flush before the next messages are taken
 };

@@ -70,6 +70,17 @@ downlink::SessionDirectory& Server::sessions() noexcept {
   return *directory_;
 }
 
+void Server::set_store(cluster::SessionStore* store, std::chrono::milliseconds claim_timeout) {
+  shared_->store = store;
+  shared_->claim_timeout = claim_timeout;
+}
+
+std::vector<cluster::OwnerPort*> Server::owners() const {
+  std::vector<cluster::OwnerPort*> owners;
+  for (const auto& worker : workers_) owners.push_back(worker.get());
+  return owners;
+}
+
 void Server::start(const BuildPipelines& build) {
   for (const auto& worker : workers_) worker->set_pipelines(build());
   for (std::size_t i = 0; i < config_.proxies.size(); ++i) {

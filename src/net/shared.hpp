@@ -3,10 +3,12 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "mqttproxy/cluster/session_store.hpp"
 #include "mqttproxy/config/config.hpp"
 #include "mqttproxy/kafka/producer.hpp"
 #include "mqttproxy/pipeline/pipeline.hpp"
@@ -22,6 +24,10 @@ struct Shared {
   std::uint32_t max_connections = 0;
   std::atomic<std::uint32_t> connections{0};          // open sockets, all workers
   std::vector<std::atomic<std::uint32_t>> connected;  // connected clients by proxy
+
+  // Fixed before the workers start.
+  cluster::SessionStore* store = nullptr;  // none: sessions live in this node's memory
+  std::chrono::milliseconds claim_timeout{};
 };
 
 /// One MQTTProxy as one worker sees it.

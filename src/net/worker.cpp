@@ -164,8 +164,11 @@ void Worker::on_room() {
 }
 
 bool Worker::deliver(const downlink::MessagePtr& message) {
-  // A worker without subscribers is not woken. Whoever has got its SUBACK is counted here already.
-  return counters_.outbox[session::OutboxEvent::Subscriptions].get() == 0 || fanout_.push(message);
+  return fanout_.push(message);
+}
+
+void Worker::begin(std::int32_t partition, std::int64_t offset) {
+  fanout_.begin(partition, offset);
 }
 
 void Worker::post(std::function<void(Worker&)> task) {
@@ -290,12 +293,7 @@ void Worker::schedule_sweep() {
 void Worker::sweep() {
   const Clock::time_point now = Clock::now();
   connections_.for_each([now](Handle, Cell& cell) {
-    if (now < cell.deadline) return;
-    if (cell.connection->core().was_connected()) {
-      cell.connection->end(CloseCause::KeepAlive, "no Control Packet within 1.5 times the keep-alive");
-    } else {
-      cell.connection->end(CloseCause::ConnectTimeout, "no CONNECT in time");
-    }
+    if (now >= cell.deadline) cell.connection->on_deadline();
   });
   if (now >= next_session_sweep_) {
     next_session_sweep_ = now + kSessionSweepInterval;

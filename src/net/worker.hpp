@@ -2,6 +2,7 @@
 // path takes a lock; other threads only post.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -16,6 +17,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "mqttproxy/cluster/session_store.hpp"
 #include "mqttproxy/downlink/bus.hpp"
 #include "mqttproxy/kafka/producer.hpp"
 #include "mqttproxy/pipeline/pipeline.hpp"
@@ -37,7 +39,7 @@ struct Arrival {
   std::string received;
 };
 
-class Worker final : public kafka::ReportSink, public downlink::WorkerPort {
+class Worker final : public kafka::ReportSink, public downlink::WorkerPort, public cluster::OwnerPort {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -48,7 +50,17 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort {
   void on_reports(std::vector<kafka::Report> reports) override;
   void on_room() override;
   [[nodiscard]] bool deliver(const downlink::MessagePtr& message) override;
+  void begin(std::int32_t partition, std::int64_t offset) override;
   [[nodiscard]] const Fanout& fanout() const noexcept { return fanout_; }
+  /// Of all sessions. Whoever has got its SUBACK is counted.
+  [[nodiscard]] std::uint64_t subscriptions() const noexcept {
+    return counters_.outbox[session::OutboxEvent::Subscriptions].get();
+  }
+  void on_claimed(cluster::Seat seat, cluster::Claimed claimed) override;
+  void on_stored(cluster::Seat seat, std::uint64_t token) override;
+  void on_lost(cluster::Seat seat, cluster::Loss loss) override;
+  void on_recovered(cluster::Seat seat, std::vector<cluster::Recovered> messages, bool complete) override;
+  void on_collect(std::uint64_t round) override;
   /// Runs `task` on this worker's thread; never, when that has ended.
   void post(std::function<void(Worker&)> task);
   [[nodiscard]] unsigned home_of(std::string_view client_id) const noexcept;
@@ -81,6 +93,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort {
   /// A client id nobody else has, whose home is this worker [MQTT-3.1.3-6].
   [[nodiscard]] std::string generate_client_id();
   [[nodiscard]] Connection* find(session::Handle connection) noexcept;
+  [[nodiscard]] cluster::Seat seat(session::Handle connection) const noexcept;
   /// nullptr: no proxy has that name.
   [[nodiscard]] ProxyRuntime* proxy(std::string_view name) noexcept;
   /// Disconnects the client and drops its session. False: there is none.
@@ -117,6 +130,9 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort {
   void settle(const std::vector<kafka::Report>& reports);
   void settle_publication(session::Handle handle, Publication& publication);
   void resume_waiting();
+  template <class Call>
+  void post_to(cluster::Seat seat, Call&& call);
+  void report(std::uint64_t round);
   void schedule_sweep();
   void sweep();
   void note_sessions() noexcept;
@@ -140,6 +156,9 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort {
   std::vector<session::Handle> waiting_for_room_;
   std::vector<session::Handle> settled_;  // connections with due acknowledgements, during one batch of reports
   Wills wills_;
+  /// Positions at the last two reports. What is reported trails by that much, so that only clients slower than that
+  /// cost the store a record.
+  std::array<cluster::Offsets, 2> trailing_;
   std::unique_ptr<char[]> read_buffer_;
   std::string reply_buffer_;
   std::mt19937_64 random_;

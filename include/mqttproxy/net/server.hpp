@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "mqttproxy/cluster/session_store.hpp"
 #include "mqttproxy/config/config.hpp"
 #include "mqttproxy/downlink/bus.hpp"
 #include "mqttproxy/downlink/session_directory.hpp"
@@ -35,6 +36,11 @@ class Server {
   /// Where messages to devices go, one per worker. They live as long as the server.
   [[nodiscard]] std::vector<downlink::WorkerPort*> ports() const;
   [[nodiscard]] downlink::SessionDirectory& sessions() noexcept;
+  /// Where sessions outlive this node; without it they live in its memory. Before start(); it must outlive the workers'
+  /// threads. `claim_timeout`: a CONNECT the store has not answered by then is answered with return code 3.
+  void set_store(cluster::SessionStore* store, std::chrono::milliseconds claim_timeout = std::chrono::seconds(5));
+  /// The workers as the store sees them: Seat::worker is the index. They live as long as the server.
+  [[nodiscard]] std::vector<cluster::OwnerPort*> owners() const;
   /// Pipelines by index of Config::pipelines, built once per worker: nothing on the packet path is shared.
   using BuildPipelines = std::function<std::vector<std::unique_ptr<pipeline::Pipeline>>()>;
 

@@ -44,6 +44,7 @@ enum class CloseCause : std::uint8_t {
   NotStored,  // Kafka refused the record for good, or its fate is unknown
   Shutdown,
   SessionDeleted,  // by the API
+  SessionLost,     // another node may serve it, or what was stored of it is not known
   Count_,
 };
 

@@ -121,8 +121,7 @@ class Registry {
     return subscriptions_.match(topic, [&](std::uint32_t slot, mqtt::Qos granted) {
       Session& session = sessions_.at(slot);
       if (session.stored && !is_live(*session.stored, delivery->position())) return;
-      if (!session.outbox) session.outbox = std::make_unique<Outbox>(limits_.outbox, counters_);
-      session.outbox->offer(delivery, granted, session.connection.valid());
+      outbox(session).offer(delivery, granted, session.connection.valid());
       if (session.connection.valid() && !std::exchange(session.flush_due, true)) due(session.connection);
     });
   }
@@ -139,6 +138,12 @@ class Registry {
     });
   }
   void watch(StoredSession& stored);
+
+  /// The session's, made when there is none yet.
+  Outbox& outbox(Session& session) {
+    if (!session.outbox) session.outbox = std::make_unique<Outbox>(limits_.outbox, counters_);
+    return *session.outbox;
+  }
 
   [[nodiscard]] Session* find(Handle session) noexcept { return sessions_.find(session); }
   [[nodiscard]] Handle find(std::string_view client_id) const noexcept;
