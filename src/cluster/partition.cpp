@@ -30,13 +30,16 @@ void Partition::begin(std::int64_t first, std::int64_t end) {
 
 bool Partition::apply(std::int64_t offset, std::chrono::system_clock::time_point time, const Key& key,
                       const Record& record, Clock::time_point now) {
-  const Entry* before = key.kind == Kind::Claim ? view_.find(key.name) : nullptr;
-  const bool unbroken = before != nullptr && before->incarnation == incarnations_.number(life_.incarnation);
+  Before before;
+  if (const Entry* entry = key.kind == Kind::Claim ? view_.find(key.name) : nullptr) {
+    before = {entry->session || !entry->clean, entry->incarnation == incarnations_.number(life_.incarnation)};
+  }
   const bool counts = view_.apply(offset, time, key, record);
   if (std::holds_alternative<Tombstone>(record)) {
-    if (!counts) repair(key);
+    if (!counts) repair(key.name);
   } else if (key.kind == Kind::Claim) {
-    read_claim(offset, key.name, std::get<Claim>(record), unbroken);
+    const auto& claim = std::get<Claim>(record);
+    counts ? read_claim(offset, key.name, claim, before) : read_late_claim(key.name, claim);
   } else if (key.kind == Kind::State) {
     read_state(key.name, std::get<State>(record), counts);
   } else if (key.kind == Kind::Steward) {
@@ -65,7 +68,8 @@ void Partition::start_waiting() {
   for (const std::string& client : std::exchange(removals_, {})) remove(client);
 }
 
-void Partition::read_claim(std::int64_t offset, const std::string& client, const Claim& claim, bool unbroken) {
+void Partition::read_claim(std::int64_t offset, const std::string& client, const Claim& claim, const Before& before) {
+  if (view_.find(client)->claimed != offset) return;  // written again, only to be the last of its key
   effects_.drop(number_, client);
   const bool mine = claim.id.incarnation == life_.incarnation;
   for (const Number number : numbers_of(client)) {
@@ -76,13 +80,23 @@ void Partition::read_claim(std::int64_t offset, const std::string& client, const
   }
   if (!mine) return;
   if (const auto it = claims_.find(claim.id.number); it != claims_.end()) {
-    if (it->second.offset < 0) settle_claim(it->first, offset, unbroken);
+    if (it->second.offset < 0) settle_claim(it->first, offset, before);
   } else {
     release_claim(client, claim.id);  // rule 13: nobody is left that it was for
   }
 }
 
-void Partition::settle_claim(Number number, std::int64_t offset, bool unbroken) {
+/// Another node has claimed the client since this claim was made, perhaps long ago.
+void Partition::read_late_claim(const std::string& client, const Claim& claim) {
+  repair(client);
+  const auto it = claim.id.incarnation == life_.incarnation ? claims_.find(claim.id.number) : claims_.end();
+  if (it == claims_.end() || it->second.offset >= 0) return;
+  const bool deletion = it->second.deletion;
+  end(it->first, Loss::Takeover);
+  if (deletion) remove(client);
+}
+
+void Partition::settle_claim(Number number, std::int64_t offset, const Before& before) {
   Mine& mine = claims_.at(number);
   mine.offset = offset;
   const Entry& entry = *view_.find(mine.client);
@@ -90,7 +104,7 @@ void Partition::settle_claim(Number number, std::int64_t offset, bool unbroken) 
     mine.wipe = write_state(view_.claim(entry), mine.client, false, false, {});
     return;
   }
-  if (!mine.clean || !entry.session) return go_live(mine, unbroken);
+  if (!mine.clean || !entry.session) return go_live(mine, before);
   if (entry.owner_state > mine.seen) {  // rule 12: somebody has used the session since CONNECT was read
     const std::string client = mine.client;
     end(number, Loss::Takeover);
@@ -99,12 +113,12 @@ void Partition::settle_claim(Number number, std::int64_t offset, bool unbroken) 
   mine.wipe = write_state(view_.claim(entry), mine.client, true, false, {});  // rule 11
 }
 
-void Partition::go_live(Mine& mine, bool unbroken) {
+void Partition::go_live(Mine& mine, const Before& before) {
   const Entry& entry = *view_.find(mine.client);
   mine.live = true;
   Claimed claimed;
-  claimed.session_present = !mine.clean && entry.session;
-  claimed.unbroken = unbroken && claimed.session_present;
+  claimed.session_present = !mine.clean && before.persistent;
+  claimed.unbroken = claimed.session_present && before.ours;
   if (!mine.clean) claimed.cut = view_.cut(mine.client, entry);
   if (entry.spoiled && entry.session) write_state(view_.claim(entry), mine.client, true, true, claimed.cut);  // rule 14
   effects_.claimed(mine.seat, std::move(claimed));
@@ -120,7 +134,7 @@ void Partition::read_state(const std::string& client, const State& state, bool c
         if (mine.deletion) {
           end(it->first, std::nullopt);
         } else if (counts) {
-          go_live(mine, false);
+          go_live(mine, {});
         } else {  // rule 13
           end(it->first, Loss::Fenced);
           release_claim(client, state.claim);
@@ -130,7 +144,7 @@ void Partition::read_state(const std::string& client, const State& state, bool c
       }
     }
   }
-  if (!counts) return repair({Kind::State, client, Role::Owner});
+  if (!counts) return repair(client);
   const Entry& entry = *view_.find(client);
   if (active_ && !entry.online) adopt(client, entry);
 }
@@ -148,23 +162,24 @@ void Partition::read_fence(std::int64_t offset, const std::string& incarnation) 
 }
 
 /// Rule 14: the last record of a key does not count; who is responsible for the client writes what does.
-void Partition::repair(const Key& key) {
-  const Entry* entry = view_.find(key.name);
+void Partition::repair(const std::string& client) {
+  const Entry* entry = view_.find(client);
   if (entry == nullptr || !loaded()) return;
   const LifeId claim = view_.claim(*entry);
-  if (claim.incarnation == life_.incarnation) {
-    const auto it = claims_.find(claim.number);
-    if (it != claims_.end() && it->second.live) {
-      if (key.kind == Kind::Claim) write_claim(claim.number, it->second, entry->expiry_seconds);
-      // Only when none is under way: that is newer, and will be the last of the key.
-      const bool current = entry->session && it->second.unread == 0;
-      if (current) write_state(claim, key.name, true, true, view_.cut(key.name, *entry));
-      return;
-    }
-  }
-  if (active_ && effects_.adopted(number_, key.name)) {
-    write_steward_state(key.name, claim, effects_.collected(number_, key.name));
-  }
+  const auto it = claim.incarnation == life_.incarnation ? claims_.find(claim.number) : claims_.end();
+  const bool served = it != claims_.end() && it->second.live;
+  const bool kept = active_ && effects_.adopted(number_, client);
+  if (!served && !kept) return;
+  if (entry->claim_spoiled) write_claim_again(client, *entry);
+  if (!entry->spoiled || !entry->session) return;
+  if (kept) return write_steward_state(client, claim, effects_.collected(number_, client));
+  // Only when none is under way: that is newer, and will be the last of the key.
+  if (it->second.unread == 0) write_state(claim, client, true, true, view_.cut(client, *entry));
+}
+
+void Partition::write_claim_again(const std::string& client, const Entry& entry) {
+  effects_.write(number_, {Kind::Claim, client, Role::Owner},
+                 Claim{view_.claim(entry), view_.as_of(), entry.clean, false, entry.expiry_seconds});
 }
 
 // ---- workers -------------------------------------------------------------------------------------------------------
@@ -174,20 +189,21 @@ void Partition::claim(Seat seat, const ClaimRequest& request) {
     waiting_.emplace_back(seat, request);
     return;
   }
-  const Number number = life_.next_number++;
-  Mine& mine = claims_[number];
+  Mine mine;
   mine.seat = seat;
   mine.client = client_name(request.proxy, request.client_id);
   mine.clean = request.clean;
-  mine.seen = view_.as_of();
-  seats_[seat] = number;
-  by_client_.emplace(mine.client, number);
-  write_claim(number, mine, request.expiry.count());
+  claim(std::move(mine), request.expiry.count());
 }
 
-void Partition::write_claim(Number number, const Mine& mine, std::int64_t expiry_seconds) {
+void Partition::claim(Mine mine, std::int64_t expiry_seconds) {
+  const Number number = life_.next_number++;
+  mine.seen = view_.as_of();
+  if (!mine.deletion) seats_[mine.seat] = number;
+  by_client_.emplace(mine.client, number);
   effects_.write(number_, {Kind::Claim, mine.client, Role::Owner},
-                 Claim{{life_.incarnation, number}, mine.clean, mine.deletion, expiry_seconds});
+                 Claim{{life_.incarnation, number}, mine.seen, mine.clean, mine.deletion, expiry_seconds});
+  claims_.emplace(number, std::move(mine));
 }
 
 void Partition::release(Seat seat, const std::string& client, std::optional<Cut> cut) {
@@ -221,12 +237,10 @@ void Partition::remove(const std::string& client) {
     removals_.insert(client);
     return;
   }
-  const Number number = life_.next_number++;
-  Mine& mine = claims_[number];
+  Mine mine;
   mine.client = client;
   mine.deletion = true;
-  by_client_.emplace(client, number);
-  write_claim(number, mine, 0);
+  claim(std::move(mine), 0);
 }
 
 Partition::Number Partition::write_state(const LifeId& claim, const std::string& client, bool online, bool session,
@@ -354,7 +368,8 @@ void Partition::adopt(const std::string& client, const Entry& entry) {
   }
   if (effects_.adopted(number_, client)) return;
   Cut cut = view_.cut(client, entry);
-  if (entry.spoiled) write_steward_state(client, view_.claim(entry), cut);  // rule 14
+  if (entry.claim_spoiled) write_claim_again(client, entry);  // rule 14
+  if (entry.spoiled) write_steward_state(client, view_.claim(entry), cut);
   effects_.adopt(number_, client, view_.claim(entry), std::move(cut));
 }
 

@@ -123,17 +123,24 @@ class Partition {
   };
   using Number = std::uint64_t;
 
-  void read_claim(std::int64_t offset, const std::string& client, const Claim& claim, bool unbroken);
+  /// What a client's entry was before a claim.
+  struct Before {
+    bool persistent = false;  // there was a session, be it an empty one
+    bool ours = false;        // served by this life
+  };
+  void read_claim(std::int64_t offset, const std::string& client, const Claim& claim, const Before& before);
+  void read_late_claim(const std::string& client, const Claim& claim);
   void read_state(const std::string& client, const State& state, bool counts);
   void read_steward(const Steward& steward);
   void read_fence(std::int64_t offset, const std::string& incarnation);
-  void repair(const Key& key);
+  void repair(const std::string& client);
 
-  void write_claim(Number number, const Mine& mine, std::int64_t expiry_seconds);
+  void claim(Mine mine, std::int64_t expiry_seconds);
+  void write_claim_again(const std::string& client, const Entry& entry);
   Number write_state(const LifeId& claim, const std::string& client, bool online, bool session, Cut cut,
                      Role role = Role::Owner);
-  void settle_claim(Number number, std::int64_t offset, bool unbroken);
-  void go_live(Mine& mine, bool unbroken);
+  void settle_claim(Number number, std::int64_t offset, const Before& before);
+  void go_live(Mine& mine, const Before& before);
   void release_claim(const std::string& client, const LifeId& claim);
   void end(Number number, std::optional<Loss> loss);
   void become_steward();

@@ -111,7 +111,8 @@ void write(Json& object, const Cut& cut) {
 }
 
 Json to_json(const Claim& claim) {
-  Json object = {{"claim", encode(claim.id)}, {"clean", claim.clean}, {"expiry", claim.expiry_seconds}};
+  Json object = {
+      {"claim", encode(claim.id)}, {"asOf", claim.as_of}, {"clean", claim.clean}, {"expiry", claim.expiry_seconds}};
   if (claim.deletion) object["deletion"] = true;
   return object;
 }
@@ -149,6 +150,7 @@ Json to_json(const Tombstone&) {
 Claim read_claim(const Json& object) {
   Claim claim;
   claim.id = life_id(object, "claim");
+  claim.as_of = integer(member(object, "asOf"), -1, INT64_MAX);
   claim.clean = flag(object, "clean");
   claim.expiry_seconds = integer(member(object, "expiry"), 0, INT64_MAX);
   claim.deletion = object.contains("deletion") && flag(object, "deletion");

@@ -35,9 +35,11 @@ struct Key {
   friend bool operator==(const Key&, const Key&) = default;
 };
 
-/// From now on this node serves the client. The last one of a client id wins.
+/// From now on this node serves the client. The last one of a client id wins – unless another node has claimed it since
+/// this one looked: a claim that was written late must not end a connection that came after its own.
 struct Claim {
   LifeId id;
+  std::int64_t as_of = -1;  // the last offset of the sessions partition that the writer had applied
   bool clean = true;
   bool deletion = false;  // by the API: there is no connection behind it
   std::int64_t expiry_seconds = 0;

@@ -68,7 +68,18 @@ bool View::apply(std::int64_t offset, std::chrono::system_clock::time_point time
 bool View::apply_claim(std::int64_t offset, const std::string& client, const Claim& claim) {
   Entry& entry = entries_[client];
   const std::uint32_t incarnation = incarnations_.number(claim.id.incarnation);
-  if (entry.incarnation == incarnation && entry.claim == claim.id.number) return true;  // written again: see Tombstone
+  if (entry.incarnation == incarnation && entry.claim == claim.id.number) {  // written again, to be the last of its key
+    entry.claim_spoiled = false;
+    return true;
+  }
+  // A node writes its claims in order, and knows of its own before it reads them.
+  const bool knows_all = entry.incarnation == incarnation && entry.claim < claim.id.number;
+  if (entry.incarnation != Entry::kNobody && !knows_all && entry.claimed > claim.as_of) {
+    entry.claim_spoiled = true;
+    return false;
+  }
+  entry.claim_spoiled = false;
+  entry.claimed = offset;
   entry.from = from(client, entry);  // its last owner's or steward's progress, as far as it counts
   hand_over(entry, offset);
   set_online(entry, false);
@@ -96,8 +107,9 @@ bool View::apply_state(std::int64_t offset, const std::string& client, const Sta
   if (!claimed) {
     entry.incarnation = incarnation;
     entry.claim = state.claim.number;
-    entry.clean = !state.session;
+    entry.claimed = offset;
   }
+  if (!state.session || !claimed) entry.clean = !state.session;
   if (!claimed || (entry.online && !state.online)) hand_over(entry, offset);
   set_online(entry, state.online);
   set_session(entry, state.session);
@@ -140,7 +152,7 @@ bool View::apply_tombstone(const Key& key, const Tombstone& tombstone) {
   if (it == entries_.end()) return true;
   Entry& entry = it->second;
   if (entry.online || entry.session || !is_steward(tombstone.steward)) {
-    entry.spoiled = true;
+    (key.kind == Kind::Claim ? entry.claim_spoiled : entry.spoiled) = true;
     return false;
   }
   if (key.kind == Kind::Claim) entries_.erase(it);

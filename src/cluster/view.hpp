@@ -35,9 +35,11 @@ struct Entry {
   std::uint32_t incarnation = kNobody;  // of the current claim
   bool online = false;                  // its owner serves the client
   bool session = false;                 // there is a persistent session
-  bool clean = true;                    // the claim was for a clean one
-  bool spoiled = false;                 // the last record of a key is one that does not count
+  bool clean = true;                    // the claim was for a clean one, or the session is over
+  bool claim_spoiled = false;           // the last claim is one that does not count
+  bool spoiled = false;                 // the last state is one that does not count
   std::uint64_t claim = 0;
+  std::int64_t claimed = -1;      // offset of the current claim
   std::int64_t handover = -1;     // offset of what last changed who is responsible
   std::int64_t state = -1;        // offset of the last state that counts
   std::int64_t owner_state = -1;  // … of an owner

@@ -1,8 +1,6 @@
 #include "mqttproxy/kafka/consumer.hpp"
 
 #include <algorithm>
-#include <array>
-#include <iterator>
 #include <stdexcept>
 
 #include "mqttproxy/util/log.hpp"
@@ -19,41 +17,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kPatienceMs = 100;
-constexpr std::size_t kBatch = 512;
 /// A handler without room is asked again after the first of these, then twice as long, up to the second.
 constexpr milliseconds kFirstPause{1};
 constexpr milliseconds kLongestPause{50};
-
-std::span<const Header> read_headers(rd_kafka_headers_t* headers, std::vector<Header>& out) {
-  const std::size_t first = out.size();
-  const char* name = nullptr;
-  const void* value = nullptr;
-  std::size_t size = 0;
-  for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
-       ++i) {
-    out.push_back({name, {static_cast<const char*>(value), value == nullptr ? 0 : size}});
-  }
-  return std::span(out).subspan(first);
-}
-
-rd_kafka_headers_t* headers_of(const rd_kafka_message_t& message) {
-  rd_kafka_headers_t* headers = nullptr;
-  const auto error = rd_kafka_message_headers(&message, &headers);
-  return error == RD_KAFKA_RESP_ERR_NO_ERROR ? headers : nullptr;
-}
-
-ConsumedRecord to_record(const rd_kafka_message_t& message) {
-  ConsumedRecord record;
-  record.partition = message.partition;
-  record.offset = message.offset;
-  if (message.key != nullptr) record.key.emplace(static_cast<const char*>(message.key), message.key_len);
-  record.tombstone = message.payload == nullptr;
-  if (!record.tombstone) record.value = {static_cast<const char*>(message.payload), message.len};
-  rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-  const std::int64_t time = rd_kafka_message_timestamp(&message, &type);
-  if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) record.time.emplace(milliseconds(time));
-  return record;
-}
 
 }  // namespace
 
@@ -131,40 +97,18 @@ void ConsumerImpl::take_events() {
 }
 
 void ConsumerImpl::take_records() {
-  // A batch call waits until the batch is full: only the first record is waited for.
-  std::array<rd_kafka_message_t*, kBatch> raw{};
-  raw[0] = rd_kafka_consume_queue(queue_.get(), kPatienceMs);
-  if (raw[0] == nullptr) return;
-  const auto more = rd_kafka_consume_batch_queue(queue_.get(), 0, &raw[1], kBatch - 1);
-  const std::size_t count = 1 + static_cast<std::size_t>(std::max<ssize_t>(more, 0));
-  std::vector<MessagePtr> messages(raw.begin(), std::next(raw.begin(), static_cast<std::ptrdiff_t>(count)));
-  to_records(messages);
-  if (!hand_out()) return;
+  const std::vector<MessagePtr> messages = take_messages(queue_.get(), kPatienceMs);
+  if (!hand_out(records_.make(messages))) return;
   // An error ends its partition's records, so none of them is overtaken.
   for (const MessagePtr& message : messages) {
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) take_error(*message);
   }
 }
 
-void ConsumerImpl::to_records(std::span<const MessagePtr> messages) {
-  records_.clear();
-  headers_.clear();
-  std::size_t header_count = 0;
-  for (const MessagePtr& message : messages) {
-    if (rd_kafka_headers_t* headers = headers_of(*message)) header_count += rd_kafka_header_cnt(headers);
-  }
-  headers_.reserve(header_count);  // records point into it
-  for (const MessagePtr& message : messages) {
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-    records_.push_back(to_record(*message));
-    if (rd_kafka_headers_t* headers = headers_of(*message)) records_.back().headers = read_headers(headers, headers_);
-  }
-}
-
 /// False: the consumer is stopping, and not every record was taken.
-bool ConsumerImpl::hand_out() {
+bool ConsumerImpl::hand_out(std::span<const ConsumedRecord> rest) {
   milliseconds wait = kFirstPause;
-  for (std::span<const ConsumedRecord> rest(records_); !rest.empty();) {
+  while (!rest.empty()) {
     const std::size_t taken = std::min(handler_.on_records(rest), rest.size());
     advance(rest.first(taken));
     rest = rest.subspan(taken);

@@ -28,6 +28,7 @@
 
 #include "error_counters.hpp"
 #include "library_log.hpp"
+#include "messages.hpp"
 #include "raii.hpp"
 #include "topic_admin.hpp"
 
@@ -45,7 +46,6 @@ class ConsumerImpl final : public Consumer {
 
  private:
   using Clock = std::chrono::steady_clock;
-  using MessagePtr = std::unique_ptr<rd_kafka_message_t, Destroyer<rd_kafka_message_destroy>>;
 
   struct Partition {
     std::int64_t next = 0;   // offset of the next record to hand out
@@ -60,8 +60,7 @@ class ConsumerImpl final : public Consumer {
   void run();
   void take_events();
   void take_records();
-  void to_records(std::span<const MessagePtr> messages);
-  [[nodiscard]] bool hand_out();
+  [[nodiscard]] bool hand_out(std::span<const ConsumedRecord> rest);
   void advance(std::span<const ConsumedRecord> taken);
   void take_error(const rd_kafka_message_t& message);
   void restart_partition(std::int32_t number);
@@ -102,8 +101,7 @@ class ConsumerImpl final : public Consumer {
   std::vector<Partition> partitions_;  // those librdkafka fetches, by number
 
   // Delivery thread only.
-  std::vector<ConsumedRecord> records_;
-  std::vector<Header> headers_;
+  RecordList records_;
 
   // Watch thread only.
   bool compared_ = false;  // the topic is as planned

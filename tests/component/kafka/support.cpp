@@ -57,8 +57,6 @@ std::string ReadRecord::header(std::string_view name) const {
 namespace {
 
 using MessagePtr = std::unique_ptr<rd_kafka_message_t, Destroyer<rd_kafka_message_destroy>>;
-using PartitionsPtr =
-    std::unique_ptr<rd_kafka_topic_partition_list_t, Destroyer<rd_kafka_topic_partition_list_destroy>>;
 
 std::optional<std::string> bytes(const void* data, std::size_t size) {
   if (data == nullptr) return std::nullopt;
