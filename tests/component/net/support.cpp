@@ -71,7 +71,7 @@ void FakeStore::report(std::uint32_t worker, std::uint64_t round, cluster::Progr
   add({.kind = Call::Kind::Report, .seat = {worker, 0}, .round = round, .progress = std::move(progress)});
 }
 
-Call FakeStore::expect(Call::Kind kind) {
+Call FakeStore::next() {
   std::unique_lock lock(mutex_);
   if (!changed_.wait_for(lock, kHangGuard, [this] { return !calls_.empty(); })) {
     ADD_FAILURE() << "the store was not called";
@@ -79,6 +79,11 @@ Call FakeStore::expect(Call::Kind kind) {
   }
   Call call = std::move(calls_.front());
   calls_.pop_front();
+  return call;
+}
+
+Call FakeStore::expect(Call::Kind kind) {
+  Call call = next();
   EXPECT_EQ(call.kind, kind);
   return call;
 }

@@ -46,7 +46,9 @@ class FakeStore final : public cluster::SessionStore {
   void recover(cluster::Seat seat, cluster::Recovery recovery) override;
   void report(std::uint32_t worker, std::uint64_t round, cluster::Progress progress) override;
 
-  /// The next call, waited for: it has to be of that kind.
+  /// The next call, waited for.
+  Call next();
+  /// The next call: it has to be of that kind.
   Call expect(Call::Kind kind);
   /// No release is owed for the seat any more.
   void forget(cluster::Seat seat);
