@@ -66,7 +66,8 @@ constexpr Family<Event> kCounters[] = {
 
 constexpr Family<Event> kGauges[] = {
     {Event::Connections, "mqttproxy_connections", "Open MQTT connections."},
-    {Event::Parked, "mqttproxy_connections_parked", "Connections that are not read now: something downstream is full."},
+    {Event::Parked, "mqttproxy_connections_parked",
+     "Connections that are not read now: something downstream is full, or has not answered."},
     {Event::WillsWaiting, "mqttproxy_wills_waiting", "Will messages that wait for room in a producer queue."},
     {Event::Unacked, "mqttproxy_unacked", "PUBLISH packets whose records have no report yet."},
     {Event::Sessions, "mqttproxy_sessions", "Sessions, online or not."},

@@ -25,9 +25,9 @@ class Seated {
     Stored,   // to be answered
   };
 
-  const bool persistent;                      // not a clean session
-  bool late = false;                          // the store has not answered the claim in time
-  Change change = Change::None;               //
+  const bool persistent;  // not a clean session
+  bool late = false;      // the store has not answered the claim in time
+  Change change = Change::None;
   std::uint64_t token = 0;                    // of the last change
   std::vector<std::uint8_t> return_codes;     // of the SUBSCRIBE that made it
   std::unique_ptr<cluster::Claimed> claimed;  // until the session is made of it

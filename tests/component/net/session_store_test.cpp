@@ -1,4 +1,7 @@
 // What connections ask of a session store, what they do with its answers, and what they do without.
+#include <functional>
+#include <map>
+#include <optional>
 #include <thread>
 
 #include <gmock/gmock.h>
