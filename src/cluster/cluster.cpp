@@ -122,11 +122,10 @@ void ClusterImpl::drain(std::chrono::milliseconds timeout) {
 
 void ClusterImpl::on_assignment(std::vector<std::int32_t> partitions) {
   boost::asio::post(io_, [this, assigned = std::move(partitions)] {
-    spdlog::info("sessions topic={} partitions assigned={} of {}", options_.sessions.name, assigned.size(),
-                 partitions_.size());
     assignment_ = assigned;
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
-      partitions_[i]->assign(std::ranges::find(assignment_, static_cast<std::int32_t>(i)) != assignment_.end());
+      partitions_[i]->assign(std::ranges::find(assignment_, static_cast<std::int32_t>(i)) != assignment_.end(),
+                             Clock::now());
     }
   });
 }

@@ -87,7 +87,7 @@ void ClusterImpl::on_started() {
     started_ = true;
     for (const std::int32_t assigned : assignment_) {
       if (static_cast<std::size_t>(assigned) < partitions_.size())
-        partition(static_cast<std::size_t>(assigned)).assign(true);
+        partition(static_cast<std::size_t>(assigned)).assign(true, Clock::now());
     }
     for (const auto& [seat, request] : std::exchange(early_, {})) do_claim(seat, request);
     note_loaded();
@@ -123,7 +123,7 @@ void ClusterImpl::reset_partition(std::int32_t number, std::int64_t offset) {
   restart_life();
   partitions_[index] = std::make_unique<Partition>(number, life_, incarnations_, static_cast<Effects&>(*this));
   partition(index).begin(offset, offset);
-  partition(index).assign(assigned);
+  partition(index).assign(assigned, Clock::now());
 }
 
 // ---- out -----------------------------------------------------------------------------------------------------------

@@ -15,6 +15,10 @@ constexpr seconds kSilence{10};
 constexpr seconds kUpToDate{3};
 /// Sessions that are over are buried after this: later than any node has records of them under way.
 constexpr seconds kBurial{3'600};
+/// A partition that was taken away is not looked after any longer than this, if nobody else begins to before.
+constexpr seconds kUnassigned{5};
+/// Younger claims that came too late are made again.
+constexpr seconds kClaimedAgain{2};
 constexpr std::size_t kExpiredAtOnce = 2'000;
 
 }  // namespace
@@ -39,7 +43,7 @@ bool Partition::apply(std::int64_t offset, std::chrono::system_clock::time_point
     if (!counts) repair(key.name);
   } else if (key.kind == Kind::Claim) {
     const auto& claim = std::get<Claim>(record);
-    counts ? read_claim(offset, key.name, claim, before) : read_late_claim(key.name, claim);
+    counts ? read_claim(offset, key.name, claim, before, now) : read_late_claim(key.name, claim, now);
   } else if (key.kind == Kind::State) {
     read_state(key.name, std::get<State>(record), counts);
   } else if (key.kind == Kind::Steward) {
@@ -68,7 +72,8 @@ void Partition::start_waiting() {
   for (const std::string& client : std::exchange(removals_, {})) remove(client);
 }
 
-void Partition::read_claim(std::int64_t offset, const std::string& client, const Claim& claim, const Before& before) {
+void Partition::read_claim(std::int64_t offset, const std::string& client, const Claim& claim, const Before& before,
+                           Clock::time_point now) {
   if (view_.find(client)->claimed != offset) return;  // written again, only to be the last of its key
   effects_.drop(number_, client);
   const bool mine = claim.id.incarnation == life_.incarnation;
@@ -80,23 +85,26 @@ void Partition::read_claim(std::int64_t offset, const std::string& client, const
   }
   if (!mine) return;
   if (const auto it = claims_.find(claim.id.number); it != claims_.end()) {
-    if (it->second.offset < 0) settle_claim(it->first, offset, before);
+    if (it->second.offset < 0) settle_claim(it->first, offset, before, now);
   } else {
     release_claim(client, claim.id);  // rule 13: nobody is left that it was for
   }
 }
 
-/// Another node has claimed the client since this claim was made, perhaps long ago.
-void Partition::read_late_claim(const std::string& client, const Claim& claim) {
+/// Another node has claimed the client since this claim was made. Moments ago: the client has moved faster than records
+/// do, or two are racing, and it is claimed again. Long ago: the claim could not be written, and its client has been
+/// told so.
+void Partition::read_late_claim(const std::string& client, const Claim& claim, Clock::time_point now) {
   repair(client);
   const auto it = claim.id.incarnation == life_.incarnation ? claims_.find(claim.id.number) : claims_.end();
   if (it == claims_.end() || it->second.offset >= 0) return;
-  const bool deletion = it->second.deletion;
-  end(it->first, Loss::Takeover);
-  if (deletion) remove(client);
+  if (!it->second.deletion && now - it->second.read_at > kClaimedAgain) return end(it->first, Loss::Takeover);
+  Mine again = it->second;
+  forget(it->first);
+  this->claim(std::move(again));
 }
 
-void Partition::settle_claim(Number number, std::int64_t offset, const Before& before) {
+void Partition::settle_claim(Number number, std::int64_t offset, const Before& before, Clock::time_point now) {
   Mine& mine = claims_.at(number);
   mine.offset = offset;
   const Entry& entry = *view_.find(mine.client);
@@ -105,7 +113,8 @@ void Partition::settle_claim(Number number, std::int64_t offset, const Before& b
     return;
   }
   if (!mine.clean || !entry.session) return go_live(mine, before);
-  if (entry.owner_state > mine.seen) {  // rule 12: somebody has used the session since CONNECT was read
+  // Rule 12: somebody has used the session since CONNECT was read, and that is long ago.
+  if (entry.owner_state > mine.seen && now - mine.read_at > kClaimedAgain) {
     const std::string client = mine.client;
     end(number, Loss::Takeover);
     return release_claim(client, view_.claim(entry));
@@ -193,16 +202,18 @@ void Partition::claim(Seat seat, const ClaimRequest& request) {
   mine.seat = seat;
   mine.client = client_name(request.proxy, request.client_id);
   mine.clean = request.clean;
-  claim(std::move(mine), request.expiry.count());
+  mine.expiry_seconds = request.expiry.count();
+  mine.read_at = Clock::now();
+  claim(std::move(mine));
 }
 
-void Partition::claim(Mine mine, std::int64_t expiry_seconds) {
+void Partition::claim(Mine mine) {
   const Number number = life_.next_number++;
   mine.seen = view_.as_of();
   if (!mine.deletion) seats_[mine.seat] = number;
   by_client_.emplace(mine.client, number);
   effects_.write(number_, {Kind::Claim, mine.client, Role::Owner},
-                 Claim{{life_.incarnation, number}, mine.seen, mine.clean, mine.deletion, expiry_seconds});
+                 Claim{{life_.incarnation, number}, mine.seen, mine.clean, mine.deletion, mine.expiry_seconds});
   claims_.emplace(number, std::move(mine));
 }
 
@@ -240,7 +251,7 @@ void Partition::remove(const std::string& client) {
   Mine mine;
   mine.client = client;
   mine.deletion = true;
-  claim(std::move(mine), 0);
+  claim(std::move(mine));
 }
 
 Partition::Number Partition::write_state(const LifeId& claim, const std::string& client, bool online, bool session,
@@ -262,13 +273,17 @@ Partition::Number Partition::write_state(const LifeId& claim, const std::string&
 
 /// The claim is no longer this node's concern. With `loss` its connection has to end.
 void Partition::end(Number number, std::optional<Loss> loss) {
-  auto node = claims_.extract(number);
+  const Mine ended = claims_.at(number);
+  forget(number);
+  if (loss && !ended.deletion) effects_.lost(ended.seat, *loss);
+}
+
+void Partition::forget(Number number) {
+  const auto node = claims_.extract(number);
   const Mine& mine = node.mapped();
   const auto [first, last] = by_client_.equal_range(mine.client);
   by_client_.erase(std::find_if(first, last, [number](const auto& entry) { return entry.second == number; }));
-  if (mine.deletion) return;
-  seats_.erase(mine.seat);
-  if (loss) effects_.lost(mine.seat, *loss);
+  if (!mine.deletion) seats_.erase(mine.seat);
 }
 
 bool Partition::removing(const std::string& client) const {
@@ -327,16 +342,18 @@ void Partition::write_steward_checkpoint(const LifeId& steward, const Offsets& p
 
 // ---- stewardship ---------------------------------------------------------------------------------------------------
 
-void Partition::assign(bool assigned) {
+void Partition::assign(bool assigned, Clock::time_point now) {
   if (std::exchange(assigned_, assigned) == assigned) return;
-  if (!assigned) return stop_stewarding();
-  if (loaded()) become_steward();
+  // Every change in the group takes all partitions from all members, and gives most of them back a moment later.
+  unassigned_ = now;
+  if (assigned && loaded() && !written_) become_steward();
 }
 
 void Partition::tick(Clock::time_point now) {
   // Also when another one has overruled it, though it is assigned: not at once, or two that both believe so would
   // overrule each other as fast as Kafka can write.
   if (assigned_ && loaded() && !written_) become_steward();
+  if (!assigned_ && written_ && now - unassigned_ > kUnassigned) stop_stewarding();
   if (active_) fence_silent(now);
 }
 

@@ -87,7 +87,7 @@ class Partition {
   /// Once a second.
   void tick(Clock::time_point now);
   /// Whether Kafka's consumer group has assigned the partition to this node.
-  void assign(bool assigned);
+  void assign(bool assigned, Clock::time_point now);
   /// As which steward this node acts; nullopt when it does not.
   [[nodiscard]] std::optional<LifeId> stewarding() const { return active_ ? written_ : std::nullopt; }
   /// Ends sessions whose time has come, buries what has been over for an hour; some at a time. Returns how many
@@ -114,7 +114,9 @@ class Partition {
     std::string client;
     bool clean = true;
     bool deletion = false;
-    bool live = false;                               // claimed() was called
+    bool live = false;  // claimed() was called
+    std::int64_t expiry_seconds = 0;
+    Clock::time_point read_at{};                     // when CONNECT was read
     std::int64_t seen = -1;                          // as_of when it was made
     std::int64_t offset = -1;                        // where it was read back; -1: not yet
     std::uint64_t wipe = 0;                          // number of the state that wipes the session before it goes live
@@ -128,21 +130,23 @@ class Partition {
     bool persistent = false;  // there was a session, be it an empty one
     bool ours = false;        // served by this life
   };
-  void read_claim(std::int64_t offset, const std::string& client, const Claim& claim, const Before& before);
-  void read_late_claim(const std::string& client, const Claim& claim);
+  void read_claim(std::int64_t offset, const std::string& client, const Claim& claim, const Before& before,
+                  Clock::time_point now);
+  void read_late_claim(const std::string& client, const Claim& claim, Clock::time_point now);
   void read_state(const std::string& client, const State& state, bool counts);
   void read_steward(const Steward& steward);
   void read_fence(std::int64_t offset, const std::string& incarnation);
   void repair(const std::string& client);
 
-  void claim(Mine mine, std::int64_t expiry_seconds);
+  void claim(Mine mine);
   void write_claim_again(const std::string& client, const Entry& entry);
   Number write_state(const LifeId& claim, const std::string& client, bool online, bool session, Cut cut,
                      Role role = Role::Owner);
-  void settle_claim(Number number, std::int64_t offset, const Before& before);
+  void settle_claim(Number number, std::int64_t offset, const Before& before, Clock::time_point now);
   void go_live(Mine& mine, const Before& before);
   void release_claim(const std::string& client, const LifeId& claim);
   void end(Number number, std::optional<Loss> loss);
+  void forget(Number number);
   void become_steward();
   void fence_silent(Clock::time_point now);
   void stop_stewarding();
@@ -170,6 +174,7 @@ class Partition {
   std::set<std::string> removals_;                      // until then, too
 
   bool assigned_ = false;
+  Clock::time_point unassigned_{};  // since when it is not
   bool active_ = false;
   std::optional<LifeId> written_;                     // the steward record written last
   std::map<std::uint32_t, Clock::time_point> heard_;  // last checkpoint of an incarnation

@@ -41,8 +41,9 @@ ConfPtr group_conf(const GroupOptions& options) {
   set("group.id", options.group);
   set("session.timeout.ms", "10000");
   set("heartbeat.interval.ms", "2000");
-  // Members that stay keep what they have: a partition changes hands only when it must.
-  set("partition.assignment.strategy", "cooperative-sticky");
+  // Not cooperative-sticky, under which librdkafka 2.0.2 aborts the process when a member leaves that never led the
+  // group.
+  set("partition.assignment.strategy", "roundrobin");
   // A topic that does not exist yet is found within seconds (five minutes otherwise).
   set("topic.metadata.refresh.interval.ms", "5000");
   rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
@@ -65,8 +66,8 @@ class GroupMemberImpl final : public GroupMember {
  private:
   void run();
   void take_event();
-  void assign(rd_kafka_topic_partition_list_t& added);
-  void give_up(rd_kafka_topic_partition_list_t& removed);
+  void assign(rd_kafka_topic_partition_list_t& assigned);
+  void give_up();
   void tell();
   void collect(metrics::Scrape& scrape) const;
 
@@ -121,11 +122,10 @@ void GroupMemberImpl::take_event() {
   if (event == nullptr) return;
   const auto error = rd_kafka_event_error(event.get());
   if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
-    rd_kafka_topic_partition_list_t* changed = rd_kafka_event_topic_partition_list(event.get());
     if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-      assign(*changed);
+      assign(*rd_kafka_event_topic_partition_list(event.get()));
     } else {
-      give_up(*changed);
+      give_up();
     }
   } else if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     spdlog::debug("kafka member=\"{}\" group={} error: {}", options_.name, options_.group,
@@ -133,20 +133,20 @@ void GroupMemberImpl::take_event() {
   }
 }
 
-void GroupMemberImpl::assign(rd_kafka_topic_partition_list_t& added) {
+void GroupMemberImpl::assign(rd_kafka_topic_partition_list_t& assigned) {
   // The end has to be asked for: by the time it is known the partition is paused, and nothing is ever fetched.
-  for (rd_kafka_topic_partition_t& partition : elements(added)) partition.offset = RD_KAFKA_OFFSET_END;
-  const ErrorPtr error(rd_kafka_incremental_assign(client_.get(), &added));
-  if (added.cnt == 0) return;  // a change elsewhere
-  rd_kafka_pause_partitions(client_.get(), &added);
-  for (const rd_kafka_topic_partition_t& partition : elements(added)) partitions_.insert(partition.partition);
+  for (rd_kafka_topic_partition_t& partition : elements(assigned)) partition.offset = RD_KAFKA_OFFSET_END;
+  rd_kafka_assign(client_.get(), &assigned);
+  rd_kafka_pause_partitions(client_.get(), &assigned);
+  partitions_.clear();
+  for (const rd_kafka_topic_partition_t& partition : elements(assigned)) partitions_.insert(partition.partition);
   tell();
 }
 
-void GroupMemberImpl::give_up(rd_kafka_topic_partition_list_t& removed) {
-  for (const rd_kafka_topic_partition_t& partition : elements(removed)) partitions_.erase(partition.partition);
+void GroupMemberImpl::give_up() {
+  partitions_.clear();
   tell();  // first: others may have them from the next call on
-  const ErrorPtr error(rd_kafka_incremental_unassign(client_.get(), &removed));
+  rd_kafka_assign(client_.get(), nullptr);
 }
 
 void GroupMemberImpl::tell() {

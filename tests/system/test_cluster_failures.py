@@ -92,10 +92,11 @@ def test_a_killed_kafka_comes_back_and_so_does_everything(new_cluster: Callable[
 def test_what_kafka_has_deleted_is_counted_and_the_rest_arrives(
     new_cluster: Callable[..., Cluster], kafka: Kafka
 ) -> None:
-    cluster = new_cluster(kafka, count=2, partitions=1)
+    cluster = new_cluster(kafka, count=2, partitions=1, memory="64KiB")
     persistent(cluster.addresses[A], "late", ("late", 1)).end()
     missed, deleted = 100, 60
-    kafka.write(cluster.topic, *(("late", str(number)) for number in range(missed)))
+    # Larger than what nodes keep in memory.
+    kafka.write(cluster.topic, *(("late", f"{number:02000d}") for number in range(missed)))
     for node in cluster.nodes:
         node.wait_metric(missed, "mqttproxy_downlink_records_total")
     kafka.delete_records(cluster.topic, partition=0, before=deleted)
