@@ -29,7 +29,9 @@ kafka::ProducerOptions producer_options(const ClusterOptions& options) {
   kafka::ProducerOptions producer;
   producer.name = kClientName;
   producer.backends = options.backends;
-  producer.properties = options.properties;
+  // A client waits for most of what is written here; a busy moment gathers by itself while Kafka answers.
+  producer.properties = {{"linger.ms", "0"}};
+  producer.properties.insert(producer.properties.end(), options.properties.begin(), options.properties.end());
   producer.max_queue_messages = kMaxWrites;
   producer.max_queue_bytes = kMaxWriteBytes;
   return producer;

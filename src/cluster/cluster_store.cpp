@@ -82,6 +82,11 @@ void ClusterImpl::recover(Seat seat, Recovery recovery) {
 
 void ClusterImpl::report(std::uint32_t worker, std::uint64_t round, Progress progress) {
   boost::asio::post(io_, [this, worker, round, moved = std::move(progress)]() mutable {
+    // At once, whatever has become of the round: in the order in which the worker has said things, and it counts on it.
+    for (auto& [seat, cut] : moved.changed) {
+      const auto it = seats_.find(seat);
+      if (it != seats_.end()) partition_of(it->second.client)->write_changed(seat, bounded(std::move(cut)));
+    }
     if (!round_.open || round != round_.number || round_.reported[worker]) return;
     round_.progress[worker] = std::move(moved);
     round_.reported[worker] = true;
@@ -181,13 +186,9 @@ void ClusterImpl::end_round() {
   round_.open = false;
   Offsets position = round_.progress.front().position;
   std::vector<std::vector<Seat>> behind(partitions_.size());
-  for (Progress& progress : round_.progress) {
+  for (const Progress& progress : round_.progress) {
     for (std::size_t p = 0; p < position.size(); ++p) {
       position[p] = std::min(position[p], offset_in(progress.position, static_cast<std::int32_t>(p)));
-    }
-    for (auto& [seat, cut] : progress.changed) {
-      const auto it = seats_.find(seat);
-      if (it != seats_.end()) partition_of(it->second.client)->write_changed(seat, bounded(std::move(cut)));
     }
     for (const Seat seat : progress.behind) {
       const auto it = seats_.find(seat);
@@ -196,7 +197,7 @@ void ClusterImpl::end_round() {
       behind[static_cast<std::size_t>(kafka::murmur2_partition(it->second.client, count))].push_back(seat);
     }
   }
-  // Rule 4: the sessions that have changed first, and stored.
+  // Rule 4: the sessions that have changed are written; now they have to be stored.
   when_stored([this, position = std::move(position), behind = std::move(behind), as_of = round_.as_of] {
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
       partitions_[i]->write_owner_checkpoint(position, as_of[i], behind[i]);

@@ -1,6 +1,7 @@
 #include "mqttproxy/kafka/consumer.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 
 #include "mqttproxy/util/log.hpp"
@@ -17,6 +18,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kPatienceMs = 100;
+constexpr int kNudgeAfterMs = 5;
+constexpr std::size_t kMessageBytes = 100;  // librdkafka also limits how many wait in its queue
 /// A handler without room is asked again after the first of these, then twice as long, up to the second.
 constexpr milliseconds kFirstPause{1};
 constexpr milliseconds kLongestPause{50};
@@ -97,12 +100,23 @@ void ConsumerImpl::take_events() {
 }
 
 void ConsumerImpl::take_records() {
-  const std::vector<MessagePtr> messages = take_messages(queue_.get(), kPatienceMs);
+  const bool was_full = since_nudge_bytes_ >= options_.max_queue_bytes / 2;
+  const std::vector<MessagePtr> messages = take_messages(queue_.get(), was_full ? kNudgeAfterMs : kPatienceMs);
+  if (messages.empty() && was_full) nudge();
+  for (const MessagePtr& message : messages) since_nudge_bytes_ += message->len + message->key_len + kMessageBytes;
   if (!hand_out(records_.make(messages))) return;
   // An error ends its partition's records, so none of them is overtaken.
   for (const MessagePtr& message : messages) {
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) take_error(*message);
   }
+}
+
+/// The queue is empty, and may have been full a moment ago.
+void ConsumerImpl::nudge() {
+  since_nudge_bytes_ = 0;
+  std::vector<std::int32_t> all(partition_count());
+  std::iota(all.begin(), all.end(), 0);
+  nudge_fetch(client_.get(), options_.topic.name, all);
 }
 
 /// False: the consumer is stopping, and not every record was taken.

@@ -60,6 +60,7 @@ class ConsumerImpl final : public Consumer {
   void run();
   void take_events();
   void take_records();
+  void nudge();
   [[nodiscard]] bool hand_out(std::span<const ConsumedRecord> rest);
   void advance(std::span<const ConsumedRecord> taken);
   void take_error(const rd_kafka_message_t& message);
@@ -102,6 +103,7 @@ class ConsumerImpl final : public Consumer {
 
   // Delivery thread only.
   RecordList records_;
+  std::uint64_t since_nudge_bytes_ = 0;  // taken out of librdkafka's queue
 
   // Watch thread only.
   bool compared_ = false;  // the topic is as planned

@@ -1,6 +1,7 @@
 #include "mqttproxy/kafka/range_reader.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -227,6 +228,9 @@ bool RangeReaderImpl::reach_oldest(std::int32_t number, std::int64_t offset) {
   Partition& partition = partitions_.at(number);
   if (!std::exchange(partition.from_oldest, false)) return true;
   const bool is_behind = offset < partition.next;
+  partition.judged = partition.ranges.size();
+  partition.gone_below = offset;
+  partition.gone_from = is_behind ? partition.next : std::numeric_limits<std::int64_t>::max();
   partition.next = offset;
   if (!is_behind) {
     partition.oldest = offset;
@@ -238,22 +242,33 @@ bool RangeReaderImpl::reach_oldest(std::int32_t number, std::int64_t offset) {
 
 void RangeReaderImpl::end_range(std::int32_t number) {
   Partition& partition = partitions_.at(number);
+  pop_range(partition);
+  while (partition.judged > 0) {
+    const OffsetRange& range = partition.ranges.front();
+    partition.oldest = std::max(range.from, partition.gone_below);
+    if (range.to > partition.gone_below && range.from < partition.gone_from) break;
+    pop_range(partition);
+  }
+  begin_range(number);
+}
+
+void RangeReaderImpl::pop_range(Partition& partition) {
   ranges_.add();
   handler_.on_range_end(partition.ranges.front(), partition.oldest);
   partition.ranges.pop_front();
-  begin_range(number);
+  if (partition.judged > 0) --partition.judged;
 }
 
 void RangeReaderImpl::begin_range(std::int32_t number) {
   Partition& partition = partitions_.at(number);
   if (partition.ranges.empty()) return stop_fetching(number);
-  const OffsetRange& range = partition.ranges.front();
-  partition.oldest = range.from;
+  const std::int64_t from = partition.ranges.front().from;
+  partition.oldest = partition.judged > 0 ? std::max(from, partition.gone_below) : from;
   partition.ended_early = false;
-  const std::int64_t gap = range.from - partition.next;
+  const std::int64_t gap = partition.oldest - partition.next;
   if (partition.fetching && !partition.retry_at && gap >= 0 && gap < kGap) return;
-  partition.next = range.from;
-  start(number, range.from);
+  partition.next = partition.oldest;
+  start(number, partition.next);
 }
 
 void RangeReaderImpl::start(std::int32_t number, std::int64_t offset) {

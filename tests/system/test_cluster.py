@@ -147,6 +147,7 @@ def test_MQTT_3_1_2_4_a_session_moves_with_its_messages_and_without_a_gap(cluste
     assert sequences(client, missed + live) == list(range(missed + live))
     publisher.join()
     client.end()
+    cluster.wait_offline("mover", seen_by=C)
     with resumed(cluster.addresses[C], "mover") as client:
         post(cluster, A, numbered("mine/x", range(1)))
         assert sequences(client, 1) == [0]  # nothing else was owed
@@ -186,6 +187,7 @@ def test_MQTT_4_4_0_1_unacknowledged_messages_come_again_on_another_node(cluster
             (m.payload, m.packet_id, True) for m in first if m.payload != b"1"
         ]
         client.end()
+    cluster.wait_offline("again", seen_by=C)
     with resumed(cluster.addresses[C], "again") as client:
         post(cluster, A, numbered("again", range(9, 10)))
         client.expect_message("again", b"9", qos=1)  # nothing else was owed

@@ -317,7 +317,9 @@ TEST_F(ConsumerTest, RecordsThatKafkaDeletedAreSkippedAndCounted) {
   // The embedded Kafka keeps about 5 MB of a partition.
   const std::string padding(50'000, 'x');
   constexpr int kRecords = 400;
-  for (int i = 0; i < kRecords; ++i) write("a", std::to_string(i) + "|" + padding);
+  write("a", "0|" + padding);
+  ASSERT_TRUE(handler_.wait_refused());  // from now on the position lies between what was fetched and what is deleted
+  for (int i = 1; i < kRecords; ++i) write("a", std::to_string(i) + "|" + padding);
   wait_stored();
   handler_.set_room(SIZE_MAX);
   const std::string last = std::to_string(kRecords - 1) + "|";

@@ -175,13 +175,14 @@ TEST_F(RangeReaderTest, TheEndOfAPartition) {
 TEST_F(RangeReaderTest, BehindTheEndNothingIsWaitedFor) {
   // What a topic made anew looks like.
   write(0, 10);
-  const auto ended = read_all({{0, 8, 15}, {0, 100, 200}, {0, 1'000, 2'000}, {0, 3, 5}});
-  ASSERT_EQ(ended.size(), 4U);
+  const auto ended = read_all({{0, 8, 15}, {0, 100, 200}, {0, 1'000, 2'000}, {0, 3, 5}, {0, 100, 101}});
+  ASSERT_EQ(ended.size(), 5U);
   EXPECT_EQ(ended[0].offsets, numbers(8, 10));
   EXPECT_THAT(ended[1].offsets, IsEmpty());
   EXPECT_EQ(ended[1].oldest, 100);
   EXPECT_THAT(ended[2].offsets, IsEmpty());
   EXPECT_EQ(ended[3].offsets, numbers(3, 5));
+  EXPECT_EQ(ended[4].oldest, 100);
   const ReadRange nothing = read_one({1, 5, 6});
   EXPECT_THAT(nothing.offsets, IsEmpty());
   EXPECT_EQ(nothing.oldest, 5);
@@ -194,13 +195,20 @@ TEST_F(RangeReaderTest, WhatKafkaDeletedIsSkippedAndSaid) {
   ASSERT_TRUE(all.oldest.has_value());
   EXPECT_GT(*all.oldest, 50);
   EXPECT_EQ(all.offsets, numbers(*all.oldest, 200));
-  const auto ended = read_all({{0, 1, 3}, {0, *all.oldest - 1, *all.oldest + 2}, {0, 198, 199}});
-  ASSERT_EQ(ended.size(), 3U);
+  const std::int64_t oldest = *all.oldest;
+  const auto ended =
+      read_all({{0, 1, 3}, {0, oldest - 1, oldest + 2}, {0, 198, 199}, {0, 4, oldest}, {0, 0, oldest + 1}});
+  ASSERT_EQ(ended.size(), 5U);
   EXPECT_THAT(ended[0].offsets, IsEmpty());
-  EXPECT_EQ(ended[0].oldest, all.oldest);
-  EXPECT_EQ(ended[1].offsets, numbers(*all.oldest, *all.oldest + 2));
-  EXPECT_EQ(ended[1].oldest, all.oldest);
+  EXPECT_EQ(ended[0].oldest, oldest);
+  EXPECT_EQ(ended[1].offsets, numbers(oldest, oldest + 2));
+  EXPECT_EQ(ended[1].oldest, oldest);
   EXPECT_EQ(ended[2].offsets, numbers(198, 199));
+  EXPECT_EQ(ended[2].oldest, 198);
+  EXPECT_THAT(ended[3].offsets, IsEmpty());
+  EXPECT_EQ(ended[3].oldest, oldest);
+  EXPECT_EQ(ended[4].offsets, numbers(oldest, oldest + 1));
+  EXPECT_EQ(ended[4].oldest, oldest);
 }
 
 TEST_F(RangeReaderTest, AFullQueueLosesNothing) {
