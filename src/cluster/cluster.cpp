@@ -160,6 +160,7 @@ void ClusterImpl::tick() {
 void ClusterImpl::note_loaded() {
   if (loaded_) return;
   if (!started_) return set_reason("sessions: topic " + options_.sessions.name + " is not ready");
+  if (!streaming_) return set_reason("sessions: topic " + options_.downlink.name + " is not ready");
   std::int64_t size = 0;
   std::int64_t rest = 0;
   std::size_t sessions = 0;

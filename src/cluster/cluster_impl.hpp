@@ -86,6 +86,7 @@ class ClusterImpl final : public Cluster,
   // downlink::WorkerPort
   bool deliver(const downlink::MessagePtr& message) override;
   void begin(std::int32_t partition, std::int64_t offset) override;
+  void started() override;
 
   // For the directory: runs `task` on the cluster's thread.
   void post(std::function<void(ClusterImpl&)> task);
@@ -155,6 +156,7 @@ class ClusterImpl final : public Cluster,
   void do_claim(Seat seat, const ClaimRequest& request);
   void do_recover(Seat seat, const Recovery& recovery);
   void forget(Seat seat);
+  void claim_early();
   void begin_round(Clock::time_point now);
   void end_round();
   void write_stewards(Clock::time_point now);
@@ -183,7 +185,8 @@ class ClusterImpl final : public Cluster,
   Life life_;
   Incarnations incarnations_;
   std::vector<std::unique_ptr<Partition>> partitions_;
-  bool started_ = false;  // their number is known
+  bool streaming_ = false;  // every partition of the downlink topic has begun, for workers as well
+  bool started_ = false;    // the number of partitions is known
   bool loaded_ = false;
   Clock::time_point created_ = Clock::now();
   Clock::time_point last_progress_{};

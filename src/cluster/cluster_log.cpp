@@ -89,7 +89,7 @@ void ClusterImpl::on_started() {
       if (static_cast<std::size_t>(assigned) < partitions_.size())
         partition(static_cast<std::size_t>(assigned)).assign(true, Clock::now());
     }
-    for (const auto& [seat, request] : std::exchange(early_, {})) do_claim(seat, request);
+    claim_early();
     note_loaded();
   });
 }

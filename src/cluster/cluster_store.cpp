@@ -44,7 +44,7 @@ bool fits(const Cut& cut) noexcept {
 void ClusterImpl::claim(Seat seat, ClaimRequest request) {
   boost::asio::post(io_, [this, seat, moved = std::move(request)] {
     seats_[seat].client = client_name(moved.proxy, moved.client_id);
-    if (started_) return do_claim(seat, moved);
+    if (started_ && streaming_) return do_claim(seat, moved);
     early_.emplace_back(seat, moved);
   });
 }
@@ -106,6 +106,12 @@ void ClusterImpl::do_claim(Seat seat, const ClaimRequest& request) {
   // With so much waiting for Kafka the client would not be served in time: its worker refuses it.
   if (unstored_.size() > kMaxUnstoredClaims) return;
   partition_of(client_name(request.proxy, request.client_id))->claim(seat, request);
+}
+
+/// A session that a worker took up before it knew where its messages begin would miss some.
+void ClusterImpl::claim_early() {
+  if (!started_ || !streaming_) return;
+  for (const auto& [seat, request] : std::exchange(early_, {})) do_claim(seat, request);
 }
 
 void ClusterImpl::do_recover(Seat seat, const Recovery& recovery) {

@@ -43,6 +43,13 @@ void ClusterImpl::begin(std::int32_t partition, std::int64_t offset) {
   boost::asio::post(io_, [this] { take_messages(); });
 }
 
+void ClusterImpl::started() {
+  boost::asio::post(io_, [this] {
+    streaming_ = true;
+    claim_early();
+  });
+}
+
 void ClusterImpl::take_messages() {
   std::array<Item, kMessagesPerTurn> items;
   std::size_t count = 0;

@@ -82,6 +82,8 @@ std::optional<std::vector<SessionSummary>> ClusterDirectory::list(std::string_vi
   auto sessions = local_.list(proxy, text);
   const auto partitions = ask<std::size_t>(cluster_, [](ClusterImpl& cluster) { return cluster.partitions(); });
   if (!sessions || !partitions) return std::nullopt;
+  // What a worker keeps of a client that has left is no session.
+  std::erase_if(*sessions, [](const SessionSummary& session) { return !session.connected; });
   std::unordered_set<std::string> known;
   for (const SessionSummary& session : *sessions) known.insert(session.client_id);
   for (std::size_t i = 0; i < *partitions; ++i) {  // one at a time, so that other things have their turn
@@ -99,7 +101,7 @@ std::optional<std::vector<SessionSummary>> ClusterDirectory::list(std::string_vi
 
 std::optional<ClusterDirectory::Found> ClusterDirectory::find(std::string_view proxy, std::string_view client_id) {
   auto here = local_.find(proxy, client_id);
-  if (!here || here->session) return here;
+  if (!here || (here->session && here->session->connected)) return here;
   return ask<Found>(cluster_, [name = client_name(proxy, client_id)](ClusterImpl& cluster) -> Found {
     const Partition* partition = cluster.partition_of(name);
     const Entry* entry = partition == nullptr ? nullptr : partition->view().find(name);

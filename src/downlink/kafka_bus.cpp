@@ -5,13 +5,13 @@
 #include <mutex>
 #include <string_view>
 
+#include "mqttproxy/downlink/record_format.hpp"
 #include "mqttproxy/kafka/consumer.hpp"
 #include "mqttproxy/util/log.hpp"
 #include "mqttproxy/util/text.hpp"
 
 #include "kafka_clients.hpp"
 #include "publisher.hpp"
-#include "mqttproxy/downlink/record_format.hpp"
 
 namespace mqttproxy::downlink {
 
@@ -44,7 +44,10 @@ class KafkaBus final : public Bus, private kafka::RecordHandler {
 
  private:
   // RecordHandler: threads of the consumer.
-  void on_started() override { publisher_.open(topic_); }
+  void on_started() override {
+    for (WorkerPort* worker : workers_) worker->started();
+    publisher_.open(topic_);
+  }
 
   void on_partition(std::int32_t partition, std::int64_t first, std::int64_t /*end*/) override {
     for (WorkerPort* worker : workers_) worker->begin(partition, first);

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <string>
 
-#include "kafka_clients.hpp"
 #include "mqttproxy/downlink/record_format.hpp"
+
+#include "kafka_clients.hpp"
 
 namespace mqttproxy::downlink {
 

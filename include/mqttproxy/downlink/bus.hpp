@@ -22,6 +22,8 @@ class WorkerPort {
   /// Messages of this partition of the downlink topic will come from this offset on. Before its first message; any
   /// thread.
   virtual void begin(std::int32_t partition, std::int64_t offset) { (void)partition, (void)offset; }
+  /// Every partition there is has begun.
+  virtual void started() {}
 };
 
 struct PublishResult {
