@@ -308,6 +308,10 @@ void History::plan_read(std::int32_t partition) {
     }
   }
   wanted.reading = true;
+  wanted.scanning = std::ranges::any_of(wanted.scans, [&](JobId id) {
+    const std::int64_t at = offset_in(jobs_.at(id).at, partition);
+    return at >= from && at < to;
+  });
   wanted.cursor = to;
   wanted.read_at = from;
   read_({partition, from, to});
@@ -331,7 +335,7 @@ void History::on_range(const kafka::OffsetRange& range, const std::vector<PastMe
 void History::on_range_end(const kafka::OffsetRange& range, std::int64_t oldest) {
   Lane& read = lane(range.partition);
   read.reading = false;
-  if (oldest > range.from && !read.scans.empty()) {
+  if (oldest > range.from && read.scanning) {
     counters_[HistoryEvent::ScansCut].add();
     spdlog::warn("downlink partition={} offsets={} to {} are gone from Kafka: sessions that need them go on at {}",
                  range.partition, range.from, std::min(oldest, range.to), oldest);

@@ -102,6 +102,7 @@ class History {
     std::int64_t cursor = 0;                            // of the reads from Kafka
     std::int64_t read_at = 0;                           // of the read under way: the next offset
     bool reading = false;
+    bool scanning = false;  // … and not for references alone
   };
 
   [[nodiscard]] Lane& lane(std::int32_t partition);
