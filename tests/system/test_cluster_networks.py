@@ -52,7 +52,7 @@ def served(node: Daemon, client_id: str, session_present: bool) -> Client:
         client.send(mqtt.connect(client_id, clean=False))
         if client.receive(4) == mqtt.connack(0, session_present):
             return client
-        client.close()
+        client.socket.close()
     raise AssertionError(f"{client_id} was refused again and again")
 
 

@@ -15,7 +15,8 @@ LIMITS = {"sessionQueueMessages": 1_000_000, "maxUnsentBytes": "64MiB"}
 
 
 def documents(kafka: Kafka, topic: str = TOPIC, **downlink: object) -> str:
-    section = {"mode": "kafka", "backend": [kafka.address], "topic": topic} | downlink
+    shared = {"backend": [kafka.address], "topic": topic, "sessionsTopic": f"{topic}-sessions"}
+    section = {"mode": "kafka"} | shared | downlink
     return config.render(
         config.node(downlink=section, limits=LIMITS),
         config.proxy(),
@@ -23,7 +24,8 @@ def documents(kafka: Kafka, topic: str = TOPIC, **downlink: object) -> str:
     )
 
 
-def subscriber(daemon: Daemon, *filters: tuple[str, int], client_id: str = "subscriber") -> Client:
+def subscriber(daemon: Daemon, *filters: tuple[str, int]) -> Client:
+    client_id = f"subscriber-{daemon.process.pid}"  # another on each node
     return connected(daemon.address(), client_id).subscribe(*(filters or (("#", 1),)))
 
 
@@ -41,7 +43,7 @@ def ready_nodes(start_daemon, kafka: Kafka, topic: str, count: int = 2, **downli
 
 def test_a_record_of_any_producer_reaches_the_subscribers_of_every_node(kafka: Kafka, start_daemon, topic: str) -> None:
     nodes = ready_nodes(start_daemon, kafka, topic)
-    clients = [subscriber(node, ("room/+/light", 1), client_id="lamp") for node in nodes]
+    clients = [subscriber(node, ("room/+/light", 1)) for node in nodes]
     kafka.write(topic, ("room/1/light", "on"))
     kafka.write(topic, ("room/2/light", "off"), headers={"qos": "0", "proxy": "mqttproxy", "expiry": "600"})
     for client in clients:
@@ -161,10 +163,10 @@ def test_kafka_may_be_absent_at_the_start_of_the_bus(new_kafka, start_daemon) ->
     kafka = new_kafka()
     node = start_daemon(documents(kafka))
     wait_until("the reason", lambda: f"downlink: Kafka {kafka.address} unreachable" in node.http("/readyz").body)
-    client = subscriber(node)
     assert post(node, "t", "v").status == 503
     kafka.start()
     node.wait_ready()
+    client = subscriber(node)
     kafka.write(TOPIC, ("t", "v"))
     client.expect_message("t", b"v", qos=1)
 

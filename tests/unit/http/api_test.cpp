@@ -48,6 +48,7 @@ class ApiTest : public ::testing::Test {
     for (int i = 0; i < 10; ++i) {
       downlink::SessionDetail session;
       session.client_id = "client" + std::to_string(i);
+      session.node = "node1";
       session.connected = i % 2 == 0;
       session.filters = {{"topic", mqtt::Qos::AtLeastOnce}, {"unit/" + std::to_string(i), mqtt::Qos::AtMostOnce}};
       sessions_.sessions[session.client_id] = session;
@@ -184,12 +185,12 @@ TEST_F(ApiTest, AFullBusIs503AndSaysHowFarItGot) {
 TEST_F(ApiTest, TheSessionsPublishedForm) {
   EXPECT_EQ(ask("GET", below("/session/query")).body, R"({"sessions":null})");
   downlink::SessionDetail session;
-  session.filters = {{"q/w", mqtt::Qos::AtLeastOnce}};
+session.filters = {{"q/w", mqtt::Qos::AtLeastOnce}};
   sessions_.sessions["sess"] = session;
   EXPECT_EQ(ask("GET", below("/session/query")).body,
-            R"({"sessions":[{"sessionID":"sess","topic":"","connected":false}]})");
+            R"({"sessions":[{"sessionID":"sess","topic":"","connected":false,"node":"node1"}]})");
   EXPECT_EQ(query({{"page", "1"}, {"page_size", "10"}, {"q", "w"}}).body,
-            R"({"sessions":[{"sessionID":"sess","topic":"q/w","connected":false}]})");
+            R"({"sessions":[{"sessionID":"sess","topic":"q/w","connected":false,"node":"node1"}]})");
 }
 
 TEST_F(ApiTest, PagesOfTheSessions) {
@@ -207,7 +208,7 @@ TEST_F(ApiTest, PagesOfTheSessions) {
 TEST_F(ApiTest, FilteringComesBeforePaging) {
   ten_sessions();
   const Answer answer = query({{"page", "1"}, {"page_size", "1"}, {"q", "unit/7"}});
-  EXPECT_EQ(answer.body, R"({"sessions":[{"sessionID":"client7","topic":"unit/7","connected":false}]})");
+  EXPECT_EQ(answer.body, R"({"sessions":[{"sessionID":"client7","topic":"unit/7","connected":false,"node":"node1"}]})");
   EXPECT_EQ(header(answer, "X-Total-Count"), "1");
   EXPECT_EQ(header(query({{"page", "3"}, {"page_size", "2"}, {"q", "topic"}}), "X-Total-Count"), "10");
 }

@@ -84,12 +84,12 @@ class FakeSessions final : public downlink::SessionDirectory {
     for (const auto& [id, session] : sessions) {
       if (proxy != known_proxy) continue;
       if (!text) {
-        found.push_back({id, "", session.connected});
+        found.push_back({id, "", session.connected, session.node});
         continue;
       }
       for (const auto& filter : session.filters) {
         if (filter.filter.find(*text) == std::string::npos) continue;
-        found.push_back({id, filter.filter, session.connected});
+        found.push_back({id, filter.filter, session.connected, session.node});
         break;
       }
     }
