@@ -185,7 +185,8 @@ TEST_F(ApiTest, AFullBusIs503AndSaysHowFarItGot) {
 TEST_F(ApiTest, TheSessionsPublishedForm) {
   EXPECT_EQ(ask("GET", below("/session/query")).body, R"({"sessions":null})");
   downlink::SessionDetail session;
-session.filters = {{"q/w", mqtt::Qos::AtLeastOnce}};
+  session.node = "node1";
+  session.filters = {{"q/w", mqtt::Qos::AtLeastOnce}};
   sessions_.sessions["sess"] = session;
   EXPECT_EQ(ask("GET", below("/session/query")).body,
             R"({"sessions":[{"sessionID":"sess","topic":"","connected":false,"node":"node1"}]})");
