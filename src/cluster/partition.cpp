@@ -114,7 +114,7 @@ void Partition::settle_claim(Number number, std::int64_t offset, const Before& b
   }
   if (!mine.clean || !entry.session) return go_live(mine, before);
   // Rule 12: somebody has used the session since CONNECT was read, and that is long ago.
-  if (entry.owner_state > mine.seen && now - mine.read_at > kClaimedAgain) {
+  if (entry.used > mine.seen && now - mine.read_at > kClaimedAgain) {
     const std::string client = mine.client;
     end(number, Loss::Takeover);
     return release_claim(client, view_.claim(entry));
@@ -129,7 +129,7 @@ void Partition::go_live(Mine& mine, const Before& before) {
   claimed.session_present = !mine.clean && before.persistent;
   claimed.unbroken = claimed.session_present && before.ours;
   if (!mine.clean) claimed.cut = view_.cut(mine.client, entry);
-  if (entry.spoiled && entry.session) write_state(view_.claim(entry), mine.client, true, true, claimed.cut);  // rule 14
+  if (entry.spoiled) write_state(view_.claim(entry), mine.client, true, entry.session, claimed.cut);  // rule 14
   effects_.claimed(mine.seat, std::move(claimed));
 }
 
@@ -170,20 +170,23 @@ void Partition::read_fence(std::int64_t offset, const std::string& incarnation) 
   if (active_) adopt_all();
 }
 
-/// Rule 14: the last record of a key does not count; who is responsible for the client writes what does.
+/// Rule 14: the last record of a key does not count; who is responsible for the client writes what does. Also where
+/// there is no session: to a reader who has not seen what made an old state void, that would bring it back.
 void Partition::repair(const std::string& client) {
   const Entry* entry = view_.find(client);
   if (entry == nullptr || !loaded()) return;
   const LifeId claim = view_.claim(*entry);
   const auto it = claim.incarnation == life_.incarnation ? claims_.find(claim.number) : claims_.end();
-  const bool served = it != claims_.end() && it->second.live;
-  const bool kept = active_ && effects_.adopted(number_, client);
-  if (!served && !kept) return;
+  const bool served = it != claims_.end();
+  if (!served && (!active_ || entry->online)) return;
   if (entry->claim_spoiled) write_claim_again(client, *entry);
-  if (!entry->spoiled || !entry->session) return;
-  if (kept) return write_steward_state(client, claim, effects_.collected(number_, client));
-  // Only when none is under way: that is newer, and will be the last of the key.
-  if (it->second.unread == 0) write_state(claim, client, true, true, view_.cut(client, *entry));
+  if (!entry->spoiled) return;
+  if (!served) {
+    const bool session = entry->session;
+    write_state(claim, client, false, session, session ? effects_.collected(number_, client) : Cut{}, Role::Steward);
+  } else if (it->second.unread == 0) {  // else one is under way that is newer, and will be the last of the key
+    write_state(claim, client, true, entry->session, view_.cut(client, *entry));
+  }
 }
 
 void Partition::write_claim_again(const std::string& client, const Entry& entry) {
@@ -263,7 +266,10 @@ Partition::Number Partition::write_state(const LifeId& claim, const std::string&
   state.number = life_.next_number++;
   state.online = online;
   state.session = session;
-  if (session) state.cut = std::move(cut);
+  if (session) {
+    state.cut = std::move(cut);
+    state.expiry_seconds = view_.find(client)->expiry_seconds;
+  }
   if (role == Role::Owner && claim.incarnation == life_.incarnation) {
     if (const auto it = claims_.find(claim.number); it != claims_.end()) ++it->second.unread;
   }
@@ -379,20 +385,20 @@ void Partition::read_steward(const Steward& steward) {
 }
 
 void Partition::adopt(const std::string& client, const Entry& entry) {
-  if (entry.online || !entry.session || entry.incarnation == Entry::kNobody) {
+  if (!entry.session) {
     effects_.drop(number_, client);
+  } else if (effects_.adopted(number_, client)) {
     return;
   }
-  if (effects_.adopted(number_, client)) return;
   Cut cut = view_.cut(client, entry);
   if (entry.claim_spoiled) write_claim_again(client, entry);  // rule 14
-  if (entry.spoiled) write_steward_state(client, view_.claim(entry), cut);
-  effects_.adopt(number_, client, view_.claim(entry), std::move(cut));
+  if (entry.spoiled) write_state(view_.claim(entry), client, false, entry.session, cut, Role::Steward);
+  if (entry.session) effects_.adopt(number_, client, view_.claim(entry), std::move(cut));
 }
 
 void Partition::adopt_all() {
   for (const auto& [client, entry] : view_.entries()) {
-    if (!entry.online && entry.session) adopt(client, entry);
+    if (!entry.online) adopt(client, entry);
   }
 }
 
@@ -417,7 +423,7 @@ std::size_t Partition::expire(std::chrono::system_clock::time_point now) {
   std::size_t written = 0;
   for (const auto& [client, entry] : view_.entries()) {
     if (written == kExpiredAtOnce) break;
-    if (entry.online || entry.incarnation == Entry::kNobody) continue;
+    if (entry.online) continue;
     if (entry.session && now - entry.since >= seconds(entry.expiry_seconds)) {
       write_state(view_.claim(entry), client, false, false, {}, Role::Steward);
       ++ended;

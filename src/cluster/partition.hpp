@@ -52,9 +52,10 @@ class Partition {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// All must outlive it; the life may become another one between calls (see restart()).
-  Partition(std::int32_t number, Life& life, Incarnations& incarnations, Effects& effects)
-      : number_(number), life_(life), incarnations_(incarnations), effects_(effects), view_(incarnations) {}
+  /// All must outlive it; the life may become another one between calls (see restart()). `hash`: as of a View.
+  Partition(std::int32_t number, Life& life, Incarnations& incarnations, Effects& effects,
+            const util::SipHash& hash = util::SipHash())
+      : number_(number), life_(life), incarnations_(incarnations), effects_(effects), view_(incarnations, hash) {}
 
   // From the log.
   /// Nothing is claimed and nobody is served before the log has been read up to `end`.

@@ -15,7 +15,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxLevels = 65'535;
-constexpr std::int64_t kMaxPartitions = 100'000;  // of the downlink topic: memory is taken for each up to the highest
+constexpr std::int64_t kMaxPartitions = 100'000;    // of the downlink topic: memory is taken for each up to the highest
+constexpr std::int64_t kMaxExpiry = 4'000'000'000;  // seconds: more of them are no time of the system's clock
 constexpr std::string_view kOwner = "owner";
 constexpr std::string_view kSteward = "steward";
 
@@ -124,7 +125,10 @@ Json to_json(const State& state) {
                  {"online", state.online},
                  {"session", state.session}};
   if (state.role == Role::Steward) object["steward"] = encode(state.steward);
-  if (state.session) write(object, state.cut);
+  if (state.session) {
+    object["expiry"] = state.expiry_seconds;
+    write(object, state.cut);
+  }
   return object;
 }
 
@@ -152,7 +156,7 @@ Claim read_claim(const Json& object) {
   claim.id = life_id(object, "claim");
   claim.as_of = integer(member(object, "asOf"), -1, INT64_MAX);
   claim.clean = flag(object, "clean");
-  claim.expiry_seconds = integer(member(object, "expiry"), 0, INT64_MAX);
+  claim.expiry_seconds = integer(member(object, "expiry"), 0, kMaxExpiry);
   claim.deletion = object.contains("deletion") && flag(object, "deletion");
   return claim;
 }
@@ -165,7 +169,10 @@ State read_state(const Json& object) {
   state.number = static_cast<std::uint64_t>(integer(member(object, "number"), 0, INT64_MAX));
   state.online = flag(object, "online");
   state.session = flag(object, "session");
-  if (state.session) state.cut = cut(object);
+  if (state.session) {
+    state.expiry_seconds = integer(member(object, "expiry"), 0, kMaxExpiry);
+    state.cut = cut(object);
+  }
   return state;
 }
 

@@ -54,7 +54,8 @@ struct State {
   LifeId steward;            // with Role::Steward
   std::uint64_t number = 0;  // of the writer, to know its own again
   bool online = false;
-  bool session = false;  // there is a persistent one; else the cut is empty
+  bool session = false;             // there is a persistent one; else the rest is empty
+  std::int64_t expiry_seconds = 0;  // the claim's: its record may be gone
   Cut cut;
 
   friend bool operator==(const State&, const State&) = default;

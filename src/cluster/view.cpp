@@ -86,28 +86,32 @@ bool View::apply_claim(std::int64_t offset, const std::string& client, const Cla
   entry.incarnation = incarnation;
   entry.claim = claim.id.number;
   entry.clean = claim.clean;
+  entry.known = true;
   entry.expiry_seconds = claim.expiry_seconds;
+  if (!claim.clean) entry.used = offset;
   set_online(entry, true);
   return true;
 }
 
 bool View::apply_state(std::int64_t offset, const std::string& client, const State& state) {
+  const bool overruled = state.role == Role::Steward && !is_steward(state.steward);
+  const bool claimed = entries_.contains(client);
+  if (overruled && !claimed) return false;  // every entry has a claim
   Entry& entry = entries_[client];
   const std::uint32_t incarnation = incarnations_.number(state.claim.incarnation);
-  const bool claimed = entry.incarnation != Entry::kNobody;
   const bool current = entry.incarnation == incarnation && entry.claim == state.claim.number;
   const bool released = state.role == Role::Owner && claimed && !entry.online;
-  const bool overruled = state.role == Role::Steward && !is_steward(state.steward);
   if ((claimed && !current) || released || overruled) {
     entry.spoiled = true;
     return false;
   }
   entry.spoiled = false;
-  if (state.role == Role::Owner) entry.owner_state = offset;
+  if (state.role == Role::Owner) entry.used = offset;
   if (!claimed) {
     entry.incarnation = incarnation;
     entry.claim = state.claim.number;
     entry.claimed = offset;
+    entry.expiry_seconds = state.expiry_seconds;
   }
   if (!state.session || !claimed) entry.clean = !state.session;
   if (!claimed || (entry.online && !state.online)) hand_over(entry, offset);
@@ -160,7 +164,7 @@ bool View::apply_tombstone(const Key& key, const Tombstone& tombstone) {
 }
 
 bool View::counts(const Mark& mark, std::string_view client, const Entry& entry) {
-  return mark.offset > entry.state && entry.handover <= mark.as_of &&
+  return entry.known && mark.offset > entry.state && entry.handover <= mark.as_of &&
          !std::ranges::binary_search(mark.behind, client, std::less<>{});
 }
 

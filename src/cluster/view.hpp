@@ -38,11 +38,12 @@ struct Entry {
   bool clean = true;                    // the claim was for a clean one, or the session is over
   bool claim_spoiled = false;           // the last claim is one that does not count
   bool spoiled = false;                 // the last state is one that does not count
+  bool known = false;                   // the claim was read; else compaction has removed it, with others after it
   std::uint64_t claim = 0;
-  std::int64_t claimed = -1;      // offset of the current claim
-  std::int64_t handover = -1;     // offset of what last changed who is responsible
-  std::int64_t state = -1;        // offset of the last state that counts
-  std::int64_t owner_state = -1;  // … of an owner
+  std::int64_t claimed = -1;   // offset of the current claim
+  std::int64_t handover = -1;  // offset of what last changed who is responsible
+  std::int64_t state = -1;     // offset of the last state that counts
+  std::int64_t used = -1;      // … of an owner, or of the last claim that is not for a clean session
   std::int64_t expiry_seconds = 0;
   std::chrono::system_clock::time_point since{};  // time of that hand-over
 
@@ -54,8 +55,9 @@ struct Entry {
 /// Owner: one thread.
 class View {
  public:
-  /// `incarnations` must outlive it.
-  explicit View(Incarnations& incarnations) : incarnations_(incarnations) {}
+  /// `incarnations` must outlive it. `hash`: a secret one, except where runs must be alike.
+  explicit View(Incarnations& incarnations, const util::SipHash& hash = util::SipHash())
+      : incarnations_(incarnations), entries_(0, hash) {}
 
   /// False: every reader ignores the record. Offsets ascend.
   bool apply(std::int64_t offset, std::chrono::system_clock::time_point time, const Key& key, const Record& record);
