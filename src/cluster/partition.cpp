@@ -68,7 +68,7 @@ void Partition::read_up_to(std::int64_t next) {
 }
 
 void Partition::start_waiting() {
-  for (auto& [seat, request] : std::exchange(waiting_, {})) claim(seat, request);
+  for (const Waiting& waiting : std::exchange(waiting_, {})) claim(waiting.seat, waiting.request, waiting.read_at);
   for (const std::string& client : std::exchange(removals_, {})) remove(client);
 }
 
@@ -196,9 +196,9 @@ void Partition::write_claim_again(const std::string& client, const Entry& entry)
 
 // ---- workers -------------------------------------------------------------------------------------------------------
 
-void Partition::claim(Seat seat, const ClaimRequest& request) {
+void Partition::claim(Seat seat, const ClaimRequest& request, Clock::time_point now) {
   if (!loaded()) {
-    waiting_.emplace_back(seat, request);
+    waiting_.push_back({seat, request, now});
     return;
   }
   Mine mine;
@@ -206,7 +206,7 @@ void Partition::claim(Seat seat, const ClaimRequest& request) {
   mine.client = client_name(request.proxy, request.client_id);
   mine.clean = request.clean;
   mine.expiry_seconds = request.expiry.count();
-  mine.read_at = Clock::now();
+  mine.read_at = now;
   claim(std::move(mine));
 }
 
@@ -221,7 +221,7 @@ void Partition::claim(Mine mine) {
 }
 
 void Partition::release(Seat seat, const std::string& client, std::optional<Cut> cut) {
-  std::erase_if(waiting_, [&](const auto& waiting) { return waiting.first == seat; });
+  std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.seat == seat; });
   const Number number = number_of(seat);
   if (number == 0) return;
   const Mine mine = claims_.at(number);
