@@ -74,7 +74,7 @@ void Partition::start_waiting() {
 
 void Partition::read_claim(std::int64_t offset, const std::string& client, const Claim& claim, const Before& before,
                            Clock::time_point now) {
-  if (view_.find(client)->claimed != offset) return;  // written again, only to be the last of its key
+  if (claim.first >= 0) return;  // written again, only to be the last of its key
   effects_.drop(number_, client);
   const bool mine = claim.id.incarnation == life_.incarnation;
   for (const Number number : numbers_of(client)) {
@@ -190,8 +190,14 @@ void Partition::repair(const std::string& client) {
 }
 
 void Partition::write_claim_again(const std::string& client, const Entry& entry) {
-  effects_.write(number_, {Kind::Claim, client, Role::Owner},
-                 Claim{view_.claim(entry), view_.as_of(), entry.clean, false, entry.expiry_seconds});
+  Claim again;
+  again.id = view_.claim(entry);
+  again.as_of = view_.as_of();
+  again.clean = entry.clean;
+  again.expiry_seconds = entry.expiry_seconds;
+  again.first = entry.claimed;
+  again.online = entry.online;
+  effects_.write(number_, {Kind::Claim, client, Role::Owner}, again);
 }
 
 // ---- workers -------------------------------------------------------------------------------------------------------
@@ -215,8 +221,9 @@ void Partition::claim(Mine mine) {
   mine.seen = view_.as_of();
   if (!mine.deletion) seats_[mine.seat] = number;
   by_client_.emplace(mine.client, number);
-  effects_.write(number_, {Kind::Claim, mine.client, Role::Owner},
-                 Claim{{life_.incarnation, number}, mine.seen, mine.clean, mine.deletion, mine.expiry_seconds});
+  effects_.write(
+      number_, {Kind::Claim, mine.client, Role::Owner},
+      Claim{{life_.incarnation, number}, mine.seen, mine.clean, mine.deletion, mine.expiry_seconds, -1, true});
   claims_.emplace(number, std::move(mine));
 }
 

@@ -115,6 +115,10 @@ Json to_json(const Claim& claim) {
   Json object = {
       {"claim", encode(claim.id)}, {"asOf", claim.as_of}, {"clean", claim.clean}, {"expiry", claim.expiry_seconds}};
   if (claim.deletion) object["deletion"] = true;
+  if (claim.first >= 0) {
+    object["first"] = claim.first;
+    object["online"] = claim.online;
+  }
   return object;
 }
 
@@ -158,6 +162,10 @@ Claim read_claim(const Json& object) {
   claim.clean = flag(object, "clean");
   claim.expiry_seconds = integer(member(object, "expiry"), 0, kMaxExpiry);
   claim.deletion = object.contains("deletion") && flag(object, "deletion");
+  if (object.contains("first")) {
+    claim.first = integer(object["first"], 0, INT64_MAX);
+    claim.online = flag(object, "online");
+  }
   return claim;
 }
 

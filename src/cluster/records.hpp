@@ -43,6 +43,9 @@ struct Claim {
   bool clean = true;
   bool deletion = false;  // by the API: there is no connection behind it
   std::int64_t expiry_seconds = 0;
+  /// Written again, to be the last of its key once more: where it stands first, and whether the client is served still.
+  std::int64_t first = -1;  // -1: here
+  bool online = true;
 
   friend bool operator==(const Claim&, const Claim&) = default;
 };

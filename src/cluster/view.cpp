@@ -78,18 +78,20 @@ bool View::apply_claim(std::int64_t offset, const std::string& client, const Cla
     entry.claim_spoiled = true;
     return false;
   }
+  // Also for who has not read what it was written again for, everything is as it was.
+  const std::int64_t first = claim.first >= 0 ? claim.first : offset;
   entry.claim_spoiled = false;
-  entry.claimed = offset;
+  entry.claimed = first;
   entry.from = from(client, entry);  // its last owner's or steward's progress, as far as it counts
-  hand_over(entry, offset);
+  hand_over(entry, first);
   set_online(entry, false);
   entry.incarnation = incarnation;
   entry.claim = claim.id.number;
   entry.clean = claim.clean;
   entry.known = true;
   entry.expiry_seconds = claim.expiry_seconds;
-  if (!claim.clean) entry.used = offset;
-  set_online(entry, true);
+  if (!claim.clean) entry.used = first;
+  set_online(entry, claim.online);
   return true;
 }
 

@@ -107,7 +107,9 @@ Answer query_sessions(downlink::SessionDirectory& sessions, std::string_view pro
   if (!found) return unavailable();
   Json list;  // null when nothing is found, as published
   for (const downlink::SessionSummary& session : cut(*found, page, page_size)) {
-    list.push_back({{"sessionID", session.client_id}, {"topic", session.filter}, {"connected", session.connected},
+    list.push_back({{"sessionID", session.client_id},
+                    {"topic", session.filter},
+                    {"connected", session.connected},
                     {"node", session.node}});
   }
   Answer answer{.body = dump({{"sessions", std::move(list)}})};

@@ -102,13 +102,14 @@ def test_of_two_connections_on_both_sides_of_a_partition_the_later_one_is_left(
 
 
 def test_a_node_that_loses_packets_loses_no_message(networks: Networks, nodes: list[Daemon]) -> None:
-    """Clients go to and fro while every third packet between one of the nodes and Kafka is lost."""
+    """Clients go to and fro while every tenth packet between one of the nodes and Kafka is lost."""
     subscribers = [Subscriber(f"sub{i}", f"to/{i}", stay=5) for i in range(10)]
     turn = itertools.cycle(node.address() for node in nodes)
     fleet = Fleet(list(subscribers), lambda: next(turn)).start()
+    fleet.wait_until("each has subscribed", lambda: all(s.subscribed for s in subscribers))
     publisher = Publisher(lambda: nodes[B:], [f"to/{i}" for i in range(10)]).start()
     fleet.wait_until("each has moved", lambda: all(s.connections > 2 for s in subscribers))
-    networks.hosts[A].lose(0.3)
+    networks.hosts[A].lose(0.1)
     settled = {s.client_id: s.connections for s in subscribers}
     fleet.wait_until("each has moved on", lambda: all(s.connections > settled[s.client_id] + 5 for s in subscribers))
     earlier = served(nodes[A], "c", session_present=False)

@@ -72,7 +72,8 @@ struct DownlinkConfig {
   std::uint32_t queue_messages = 100'000;  // per worker: published, not yet fanned out
   std::uint64_t queue_bytes = 64U << 20U;
 
-  // Mode Kafka. What only the kafka room can check stays a Value: downlink::read_kafka_bus and cluster::read_cluster do.
+  // Mode Kafka. What only the kafka room can check stays a Value: downlink::read_kafka_bus and cluster::read_cluster
+  // do.
   std::optional<Value> backend, topic, sessions_topic, properties;
   std::optional<std::int32_t> partitions, replication_factor;
   std::optional<std::chrono::milliseconds> retention;
