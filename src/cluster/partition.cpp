@@ -74,7 +74,7 @@ void Partition::start_waiting() {
 
 void Partition::read_claim(std::int64_t offset, const std::string& client, const Claim& claim, const Before& before,
                            Clock::time_point now) {
-  if (claim.first >= 0) return;  // written again, only to be the last of its key
+  if (claim.first >= 0) return repair(client);  // written again, only to be the last of its key
   effects_.drop(number_, client);
   const bool mine = claim.id.incarnation == life_.incarnation;
   for (const Number number : numbers_of(client)) {
@@ -179,7 +179,7 @@ void Partition::repair(const std::string& client) {
   const auto it = claim.incarnation == life_.incarnation ? claims_.find(claim.number) : claims_.end();
   const bool served = it != claims_.end();
   if (!served && (!active_ || entry->online)) return;
-  if (entry->claim_spoiled) write_claim_again(client, *entry);
+  if (entry->claim_spoiled) return write_claim_again(client, *entry);  // the state once that is read
   if (!entry->spoiled) return;
   if (!served) {
     const bool session = entry->session;
@@ -398,9 +398,11 @@ void Partition::adopt(const std::string& client, const Entry& entry) {
     return;
   }
   Cut cut = view_.cut(client, entry);
-  if (entry.claim_spoiled) write_claim_again(client, entry);  // rule 14
-  if (entry.spoiled) write_state(view_.claim(entry), client, false, entry.session, cut, Role::Steward);
+  if (entry.spoiled && !entry.claim_spoiled) {
+    write_state(view_.claim(entry), client, false, entry.session, cut, Role::Steward);
+  }
   if (entry.session) effects_.adopt(number_, client, view_.claim(entry), std::move(cut));
+  if (entry.claim_spoiled) write_claim_again(client, entry);
 }
 
 void Partition::adopt_all() {

@@ -31,6 +31,7 @@ const Json& member(const Json& object, const char* name) {
 
 std::int64_t integer(const Json& value, std::int64_t min, std::int64_t max) {
   if (!value.is_number_integer()) throw Malformed{};
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) throw Malformed{};
   const auto number = value.get<std::int64_t>();
   if (number < min || number > max) throw Malformed{};
   return number;

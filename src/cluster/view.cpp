@@ -75,15 +75,16 @@ bool View::apply_claim(std::int64_t offset, const std::string& client, const Cla
   // A node writes its claims in order, and knows of its own before it reads them.
   const bool knows_all = entry.incarnation == incarnation && entry.claim < claim.id.number;
   if (entry.incarnation != Entry::kNobody && !knows_all && entry.claimed > claim.as_of) {
-    entry.claim_spoiled = true;
+    // To a reader who has not seen the one before, what is written until there is another claim means nothing.
+    entry.claim_spoiled = entry.spoiled = true;
     return false;
   }
   // Also for who has not read what it was written again for, everything is as it was.
   const std::int64_t first = claim.first >= 0 ? claim.first : offset;
   entry.claim_spoiled = false;
   entry.claimed = first;
-  entry.from = from(client, entry);  // its last owner's or steward's progress, as far as it counts
-  hand_over(entry, first);
+  entry.from = from(client, entry);                 // its last owner's or steward's progress, as far as it counts
+  hand_over(entry, claim.online ? first : offset);  // for it may have been over for a while
   set_online(entry, false);
   entry.incarnation = incarnation;
   entry.claim = claim.id.number;
@@ -107,12 +108,11 @@ bool View::apply_state(std::int64_t offset, const std::string& client, const Sta
     entry.spoiled = true;
     return false;
   }
-  entry.spoiled = false;
+  entry.spoiled = entry.claim_spoiled;
   if (state.role == Role::Owner) entry.used = offset;
   if (!claimed) {
     entry.incarnation = incarnation;
     entry.claim = state.claim.number;
-    entry.claimed = offset;
     entry.expiry_seconds = state.expiry_seconds;
   }
   if (!state.session || !claimed) entry.clean = !state.session;

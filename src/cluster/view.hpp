@@ -40,7 +40,7 @@ struct Entry {
   bool spoiled = false;                 // the last state is one that does not count
   bool known = false;                   // the claim was read; else compaction has removed it, with others after it
   std::uint64_t claim = 0;
-  std::int64_t claimed = -1;   // offset of the current claim
+  std::int64_t claimed = -1;   // offset of the current claim, when it is known
   std::int64_t handover = -1;  // offset of what last changed who is responsible
   std::int64_t state = -1;     // offset of the last state that counts
   std::int64_t used = -1;      // … of an owner, or of the last claim that is not for a clean session

@@ -31,15 +31,25 @@ std::pair<Key, Record> SessionsLog::append(Line line, const Time& time) {
   auto parsed = parse(line);
   const std::int64_t offset = end();
   const bool counts = view_.apply(offset, line.time, parsed.first, parsed.second);
-  if (parsed.first.kind == Kind::State || parsed.first.kind == Kind::Claim) {
-    if (counts) {
-      ignored_.erase(line.key);
-    } else {
-      ignored_.emplace(line.key, offset);
-    }
-  }
+  note(parsed.first, std::holds_alternative<Tombstone>(parsed.second), counts);
   lines_.emplace_back(std::move(line));
   return parsed;
+}
+
+void SessionsLog::note(const Key& key, bool tombstone, bool counts) {
+  if (key.kind != Kind::State && key.kind != Kind::Claim) return;
+  const std::string claim = encode(Key{Kind::Claim, key.name});
+  const std::string state = encode(Key{Kind::State, key.name});
+  const bool is_claim = key.kind == Kind::Claim;
+  if (!counts) {
+    ignored_.emplace(is_claim ? claim : state, end());
+    if (is_claim && !tombstone) ignored_.emplace(state, end());  // who has not seen the claim before takes it for one
+  } else if (is_claim) {
+    ignored_.erase(claim);
+    if (tombstone) ignored_.erase(state);
+  } else if (!ignored_.contains(claim)) {
+    ignored_.erase(state);
+  }
 }
 
 const Line* SessionsLog::at(std::int64_t offset) const {

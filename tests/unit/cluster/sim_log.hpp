@@ -61,10 +61,13 @@ class SessionsLog {
   void compact(std::int64_t limit);
 
   [[nodiscard]] const View& view() const noexcept { return view_; }
-  /// Keys whose last record is one that every reader ignores.
+  /// Keys whose last record is one that every reader ignores, or one that counts only for those who have read
+  /// everything.
   [[nodiscard]] const std::map<std::string, std::int64_t>& ignored() const noexcept { return ignored_; }
 
  private:
+  void note(const Key& key, bool tombstone, bool counts);
+
   std::vector<std::optional<Line>> lines_;
   Incarnations incarnations_;
   View view_;

@@ -18,6 +18,7 @@ World::World(const Size& size, std::uint64_t seed)
   shared_.sessions = std::vector<SessionsLog>(size.sessions_partitions);
   shared_.downlink.resize(size.downlink_partitions);
   shared_.memory_bytes = std::array<std::size_t, 3>{0, 500, 1U << 20U}[below(3)];
+  for (unsigned& factor : liking_) factor = std::array<unsigned, 5>{1, 4, 4, 4, 16}[below(5)];
   coordinators_.assign(size.sessions_partitions, 0);
   for (std::size_t i = 0; i < places_.size(); ++i) act(Do::Restart, i);
 }
@@ -41,12 +42,16 @@ void World::start_with_promises() {
   settle();
 }
 
+std::size_t World::weight(const Action& action) const {
+  return action.weight * liking_[static_cast<std::size_t>(action.what)];
+}
+
 const World::Action& World::pick(const std::vector<Action>& actions) {
-  const auto add = [](std::size_t sum, const Action& action) { return sum + action.weight; };
+  const auto add = [this](std::size_t sum, const Action& action) { return sum + weight(action); };
   std::size_t left = below(std::accumulate(actions.begin(), actions.end(), std::size_t{0}, add));
   for (const Action& action : actions) {
-    if (left < action.weight) return action;
-    left -= action.weight;
+    if (left < weight(action)) return action;
+    left -= weight(action);
   }
   return actions.back();
 }

@@ -2,6 +2,7 @@
 // the seed decides. After it everything is healed and drained, and what was promised must have been kept.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -96,6 +97,7 @@ class World {
   void check_clients();
   [[nodiscard]] bool is_served(const View& view, const std::string& client, const Entry& entry) const;
   [[nodiscard]] const Action& pick(const std::vector<Action>& actions);
+  [[nodiscard]] std::size_t weight(const Action& action) const;
   [[nodiscard]] std::size_t below(std::size_t count) { return random_() % count; }
   [[nodiscard]] std::vector<std::size_t> running() const;
 
@@ -123,8 +125,9 @@ class World {
   std::vector<Place> places_;
   std::vector<std::size_t> coordinators_;  // by sessions partition: the node the consumer group has assigned it to
   ConnectionId last_connection_ = 0;
-  bool notices_ = true;          // nodes notice that a client is gone
-  std::vector<Action> actions_;  // those that are possible
+  bool notices_ = true;                                                  // nodes notice that a client is gone
+  std::array<unsigned, static_cast<std::size_t>(Do::Count_)> liking_{};  // a factor: each schedule has other habits
+  std::vector<Action> actions_;                                          // those that are possible
   std::vector<Action> trace_;
 };
 
