@@ -43,6 +43,7 @@ bool Partition::apply(std::int64_t offset, std::chrono::system_clock::time_point
     if (!counts) repair(key.name);
   } else if (key.kind == Kind::Claim) {
     const auto& claim = std::get<Claim>(record);
+    heard_.try_emplace(incarnations_.number(claim.id.incarnation), now);  // its first checkpoint is still to come
     counts ? read_claim(offset, key.name, claim, before, now) : read_late_claim(key.name, claim, now);
   } else if (key.kind == Kind::State) {
     read_state(key.name, std::get<State>(record), counts);

@@ -183,7 +183,7 @@ class Partition {
   Clock::time_point unassigned_{};  // since when it is not
   bool active_ = false;
   std::optional<LifeId> written_;                     // the steward record written last
-  std::map<std::uint32_t, Clock::time_point> heard_;  // last checkpoint of an incarnation
+  std::map<std::uint32_t, Clock::time_point> heard_;  // last checkpoint of an incarnation, or first claim
   std::set<std::uint32_t> fencing_;                   // a fence is on its way
   Clock::time_point own_checkpoint_{};                // read back last …
   Clock::time_point up_to_date_since_{};              // … and since when they come back one after the other
