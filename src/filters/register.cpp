@@ -1,5 +1,6 @@
 #include "mqttproxy/filters/register.hpp"
 
+#include "acl_options.hpp"
 #include "client_auth_options.hpp"
 #include "connect_control.hpp"
 #include "kafka_factory.hpp"
@@ -9,6 +10,7 @@
 namespace mqttproxy::filters {
 
 void register_all(pipeline::FilterRegistry& registry, const Services& services) {
+  registry.add({"ACL", {"", "notAllowed"}, &make_acl});
   registry.add({"ConnectControl", {"", "bannedClientOrTopicError"}, &ConnectControl::make});
   registry.add({ClientAuth::kKind, {"", "AuthFail"}, client_auth_factory(services.hashing)});
   registry.add({kTopicMapperKind, {"", "MQTTTopicMapFailed"}, &TopicMapper::make});
