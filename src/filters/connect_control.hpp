@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
 #include "mqttproxy/pipeline/filter.hpp"
 
@@ -13,8 +12,6 @@
 #include "string_map.hpp"
 
 namespace mqttproxy::filters {
-
-using StringSet = std::unordered_set<std::string, StringHash, std::equal_to<>>;
 
 /// Exact names, and an expression searched for anywhere in the name. Empty: nobody is banned by it.
 struct BanList {

@@ -1,4 +1,4 @@
-// A hash map by string that is asked with views, without a copy.
+// A hash map and a set by string that are asked with views, without a copy.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace mqttproxy::filters {
 
@@ -18,5 +19,7 @@ struct StringHash {
 
 template <class T>
 using StringMap = std::unordered_map<std::string, T, StringHash, std::equal_to<>>;
+
+using StringSet = std::unordered_set<std::string, StringHash, std::equal_to<>>;
 
 }  // namespace mqttproxy::filters

@@ -17,7 +17,7 @@ struct Services {
   util::TaskPool* hashing = nullptr;
 };
 
-/// Adds ConnectControl, MQTTClientAuth, TopicMapper, Kafka (= KafkaMQTT).
+/// Adds ACL, ConnectControl, JWTAuth, MQTTClientAuth, TopicMapper, Kafka (= KafkaMQTT).
 void register_all(pipeline::FilterRegistry& registry, const Services& services);
 
 }  // namespace mqttproxy::filters

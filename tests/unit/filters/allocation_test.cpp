@@ -66,6 +66,18 @@ TEST_F(Allocation, TopicsNamedByDevicesAllocateOnceEach) {
   EXPECT_EQ(bench_.sinks["kafka"].produced, 4U);
 }
 
+TEST_F(Allocation, RulesWithPlaceholdersAllocateNothing) {
+  load(R"(filters:
+- name: acl
+  kind: ACL
+  rules:
+  - {deny: all, topics: ["a/rather/long/topic/%c/of/%u/secret/#"]}
+  - {allow: all, topics: ["+/+/%c/#"], users: [user123]}
+)" + test::kMapperKafka);
+  EXPECT_EQ(allocations_of({"gateway/of/test/log", "somebody/else/is/not/allowed"}), 0U);
+  EXPECT_EQ(bench_.sinks["kafka"].produced, 2U);
+}
+
 TEST_F(Allocation, RefusedMessagesAllocateNothing) {
   load(test::published_mapper(2));
   EXPECT_EQ(allocations_of({"unknown/topic", "gateway"}), 0U);
