@@ -52,8 +52,7 @@ void OfflineSessions::adopt(std::int32_t partition, const std::string& client, L
 void OfflineSessions::on_gap(Slot slot, const std::vector<Recovered>& messages, bool complete) {
   Session& session = sessions_.at(slot);
   for (const Recovered& found : messages) {
-    missed(slot, session, {found.message->partition, found.message->offset, 0}, session.early);
-    session.early = std::min(session.early + 1, session.references.size());
+    if (missed(slot, session, {found.message->partition, found.message->offset, 0}, session.early)) ++session.early;
   }
   if (!complete) return;
   session.gap = 0;
@@ -69,23 +68,29 @@ void OfflineSessions::on_message(const downlink::MessagePtr& message) {
     if (session.last_partition == message->partition && session.last_offset == message->offset) return;
     session.last_partition = message->partition;
     session.last_offset = message->offset;
-    missed(slot, session, {message->partition, message->offset, 0}, session.references.size());
+    (void)missed(slot, session, {message->partition, message->offset, 0}, session.references.size());
   });
 }
 
-void OfflineSessions::missed(Slot slot, Session& session, const Reference& reference, std::size_t at) {
-  if (session.references.size() >= most_references_) {
+bool OfflineSessions::missed(Slot slot, Session& session, const Reference& reference, std::size_t at) {
+  std::deque<Reference>& references = session.references;
+  if (references.size() >= most_references_) {
     counters_[OfflineEvent::Dropped].add();
-    if (drop_newest_) return;
-    session.references.pop_front();
-    if (at > 0) --at;
-    if (session.early > 0) --session.early;
+    if (at == (drop_newest_ ? references.size() : 0)) return false;
+    if (drop_newest_) {
+      references.pop_back();
+    } else {
+      references.pop_front();
+      --at;
+      if (session.early > 0) --session.early;
+    }
     counters_[OfflineEvent::References].sub();
   }
-  session.references.insert(session.references.begin() + static_cast<std::ptrdiff_t>(at), reference);
+  references.insert(references.begin() + static_cast<std::ptrdiff_t>(at), reference);
   counters_[OfflineEvent::References].add();
   counters_[OfflineEvent::Collected].add();
   if (!std::exchange(session.changed, true)) changed_[static_cast<std::size_t>(session.partition)].insert(slot);
+  return true;
 }
 
 void OfflineSessions::drop(std::int32_t partition, const std::string& client) {

@@ -77,7 +77,8 @@ class OfflineSessions {
 
   [[nodiscard]] ByClient& clients(std::int32_t partition);
   [[nodiscard]] Cut cut(const Session& session) const;
-  void missed(Slot slot, Session& session, const Reference& reference, std::size_t at);
+  /// False: it was dropped, the session has too many.
+  bool missed(Slot slot, Session& session, const Reference& reference, std::size_t at);
   void on_gap(Slot slot, const std::vector<Recovered>& messages, bool complete);
   void remove(Slot slot);
 

@@ -120,19 +120,31 @@ TEST_F(PartitionTest, a_clean_start_that_ends_before_the_wipe_leaves_the_session
   EXPECT_EQ(cut(a), cut_from({7}));
 }
 
-TEST_F(PartitionTest, rule_12_a_delayed_clean_start_wipes_nothing) {
+TEST_F(PartitionTest, rule_12_a_delayed_clean_start_does_not_wipe_what_was_used_since) {
   make_session(cut_from({7}));
-  connect(b, 1, true);
-  passed += 3s;
   connect(a, 1);
-  flush(a);
-  read(a);
+  run();
+  connect(b, 1, true);
   store(a, 1, cut_from({8}));
   flush(a);
-  flush(b);
+  passed += 3s;
   run();
+  EXPECT_THAT(a.events, ElementsAre("claimed 1", "stored 1:1", "lost 1 takeover"));
   EXPECT_THAT(b.events, ElementsAre("lost 1 takeover"));
+  EXPECT_FALSE(entry(a).online);
   EXPECT_EQ(cut(a), cut_from({8}));
+}
+
+TEST_F(PartitionTest, a_clean_start_that_was_not_delayed_wipes_what_was_used_since) {
+  make_session(cut_from({7}));
+  connect(a, 1);
+  run();
+  connect(b, 1, true);
+  store(a, 1, cut_from({8}));
+  flush(a);
+  run();
+  EXPECT_THAT(b.events, ElementsAre("claimed 1"));
+  EXPECT_FALSE(entry(a).session);
 }
 
 TEST_F(PartitionTest, rule_13_a_claim_without_its_connection_is_released) {
@@ -188,7 +200,7 @@ TEST_F(PartitionTest, rule_18_a_claim_that_was_written_late_is_made_again_when_i
 }
 
 TEST_F(PartitionTest, rule_18_a_claim_that_was_written_late_is_void_when_it_is_old) {
-  connect(b, 1);
+  connect(b, 1, true);
   passed += 3s;
   connect(a, 1);
   run();
