@@ -100,7 +100,7 @@ def test_what_kafka_has_deleted_is_counted_and_the_rest_arrives(
     for node in cluster.nodes:
         node.wait_metric(missed, "mqttproxy_downlink_records_total")
     with Backend(cluster.nodes[B]) as backend:
-        wait_until("all is stored as missed", lambda: backend.session("late").json()["queued"] == missed)
+        wait_until("all is stored as missed", lambda: backend.session("late").json().get("queued") == missed)
     kafka.delete_records(cluster.topic, partition=0, before=deleted)
     with resumed(cluster.addresses[B], "late") as client:
         assert sequences(client, missed - deleted) == list(range(deleted, missed))
