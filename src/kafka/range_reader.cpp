@@ -47,6 +47,9 @@ RangeReaderImpl::RangeReaderImpl(const ConsumerOptions& options, RangeHandler& h
     : options_(options), handler_(handler), log_(options.name) {
   ConfPtr conf = range_conf(options_);
   embedded_ = set_backends(conf.get(), options_.backends);
+  if (embedded_ != nullptr) {  // before librdkafka asks for the topic, which would make it with another number of them
+    embedded_->create_topic(options_.topic.name, options_.topic.partitions.value_or(kEmbeddedPartitions));
+  }
   client_ = make_handle(std::move(conf), &log_, RD_KAFKA_CONSUMER);
   events_.reset(rd_kafka_queue_get_main(client_.get()));
   queue_.reset(rd_kafka_queue_new(client_.get()));
