@@ -93,14 +93,14 @@ report() {
 mkdir -p "$ROOT/build/test-data"
 stage packages 900 '' scripts/packages.sh "$($all && echo all || echo test)"
 stage build 1800 packages scripts/build.sh release
-stage unit 300 build ctest --preset release -j "$(nproc)" --no-tests=error
+stage unit 600 build ctest --preset release -j "$(nproc)" --no-tests=error
 stage python 300 packages bash -c \
   'python3 -m venv build/venv && build/venv/bin/python -m pip install -q -r tests/requirements.txt'
 stage kafka 600 packages tests/kafka/kafka.sh fetch
 pytest integration 600 build,python integration release
 # Linting takes the time in which the system tests wait for Kafka to start, die and come back.
 if $all; then begin tidy 2400 build nice -n 10 scripts/lint.sh tidy; fi
-pytest system 1200 build,python,kafka system release
+pytest system 1800 build,python,kafka system release
 
 if $all; then
   finish tidy
@@ -114,7 +114,7 @@ if $all; then
     'mkdir -p build/mqtt.js && cp tests/foreign/package.json build/mqtt.js/ && cd build/mqtt.js &&
      npm install --no-package-lock --ignore-scripts --no-audit --no-fund'
   pytest foreign 600 build,python,mqtt.js foreign release
-  stage build-fuzz 900 packages scripts/build.sh fuzz
+  stage build-fuzz 1800 packages scripts/build.sh fuzz
   stage fuzz 600 build-fuzz tests/fuzz/run.sh build/fuzz 45
   stage build-mutation 900 packages scripts/build.sh mutation-early-ack mqttproxy
   stage mutation 600 build-mutation,python,kafka \

@@ -112,6 +112,7 @@ std::optional<ClusterDirectory::Found> ClusterDirectory::find(std::string_view p
 
 std::optional<std::size_t> ClusterDirectory::remove(std::string_view proxy, std::vector<std::string> client_ids) {
   std::vector<std::string> names;
+  names.reserve(client_ids.size());
   for (const std::string& client_id : client_ids) names.push_back(client_name(proxy, client_id));
   const auto shared = ask<std::vector<std::string>>(cluster_, [names](ClusterImpl& cluster) {
     std::vector<std::string> removed;
