@@ -155,7 +155,7 @@ def test_a_missing_topic_that_may_not_be_made_is_waited_for(kafka: Kafka, start_
     wait_until("the reason", lambda: reason in node.http("/readyz").body)
     response = post(node, "t", "v")
     assert response.status == 503 and "not ready" in response.body, response
-    sessions = kafka.create_topic(f"{name}-sessions")  # fails if looking at it has made it
+    sessions = kafka.create_topic(f"{name}-sessions", partitions=8)  # fails if looking at it has made it
     wait_until("what is wrong", lambda: f"topic {sessions}: cleanup.policy is delete" in node.http("/readyz").body)
     kafka.configure(sessions, "cleanup.policy=compact")
     kafka.configure(sessions, "min.compaction.lag.ms=3600000")
