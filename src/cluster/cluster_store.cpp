@@ -105,7 +105,7 @@ Partition* ClusterImpl::partition_of(std::string_view client) {
 void ClusterImpl::do_claim(Seat seat, const ClaimRequest& request) {
   // With so much waiting for Kafka the client would not be served in time: its worker refuses it.
   if (unstored_.size() > kMaxUnstoredClaims) return;
-  partition_of(client_name(request.proxy, request.client_id))->claim(seat, request, Clock::now());
+  partition_of(client_name(request.proxy, request.client_id))->claim(seat, request);
 }
 
 /// A session that a worker took up before it knew where its messages begin would miss some.

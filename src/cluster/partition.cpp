@@ -50,7 +50,7 @@ bool Partition::apply(std::int64_t offset, std::chrono::system_clock::time_point
   } else if (key.kind == Kind::Steward) {
     read_steward(std::get<Steward>(record));
   } else if (key.kind == Kind::Fence) {
-    if (counts) read_fence(offset, key.name);
+    counts ? read_fence(offset, key.name) : lift_fences();
   } else {
     heard_[incarnations_.number(key.name)] = now;
     if (key.name == life_.incarnation) {
@@ -69,7 +69,7 @@ void Partition::read_up_to(std::int64_t next) {
 }
 
 void Partition::start_waiting() {
-  for (const Waiting& waiting : std::exchange(waiting_, {})) claim(waiting.seat, waiting.request, waiting.read_at);
+  for (const auto& [seat, request] : std::exchange(waiting_, {})) claim(seat, request);
   for (const std::string& client : std::exchange(removals_, {})) remove(client);
 }
 
@@ -171,6 +171,14 @@ void Partition::read_fence(std::int64_t offset, const std::string& incarnation) 
   if (active_) adopt_all();
 }
 
+/// Rule 14: to a reader who has not seen the record of another steward they would count.
+void Partition::lift_fences() {
+  if (!active_) return;
+  for (const std::uint32_t incarnation : view_.spoiled_fences()) {
+    effects_.write(number_, {Kind::Fence, incarnations_.name(incarnation)}, Tombstone{*written_});
+  }
+}
+
 /// Rule 14: the last record of a key does not count; who is responsible for the client writes what does. Also where
 /// there is no session: to a reader who has not seen what made an old state void, that would bring it back.
 void Partition::repair(const std::string& client) {
@@ -203,9 +211,9 @@ void Partition::write_claim_again(const std::string& client, const Entry& entry)
 
 // ---- workers -------------------------------------------------------------------------------------------------------
 
-void Partition::claim(Seat seat, const ClaimRequest& request, Clock::time_point now) {
+void Partition::claim(Seat seat, const ClaimRequest& request) {
   if (!loaded()) {
-    waiting_.push_back({seat, request, now});
+    waiting_.emplace_back(seat, request);
     return;
   }
   Mine mine;
@@ -213,7 +221,7 @@ void Partition::claim(Seat seat, const ClaimRequest& request, Clock::time_point 
   mine.client = client_name(request.proxy, request.client_id);
   mine.clean = request.clean;
   mine.expiry_seconds = request.expiry.count();
-  mine.read_at = now;
+  mine.read_at = request.read_at;
   claim(std::move(mine));
 }
 
@@ -229,7 +237,7 @@ void Partition::claim(Mine mine) {
 }
 
 void Partition::release(Seat seat, const std::string& client, std::optional<Cut> cut) {
-  std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.seat == seat; });
+  std::erase_if(waiting_, [&](const auto& waiting) { return waiting.first == seat; });
   const Number number = number_of(seat);
   if (number == 0) return;
   const Mine mine = claims_.at(number);
@@ -386,7 +394,7 @@ void Partition::read_steward(const Steward& steward) {
   if (written_ && steward.id == *written_) {  // rule 15: it acts once its own record is read back
     active_ = true;
     adopt_all();
-    return;
+    return lift_fences();
   }
   if (written_ && active_) return stop_stewarding();
   // Before its own record: that one will be read later, and win.

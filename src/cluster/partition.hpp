@@ -67,7 +67,7 @@ class Partition {
   void read_up_to(std::int64_t next);
 
   // From workers.
-  void claim(Seat seat, const ClaimRequest& request, Clock::time_point now);
+  void claim(Seat seat, const ClaimRequest& request);
   void release(Seat seat, const std::string& client, std::optional<Cut> cut);
   void store(Seat seat, const std::string& client, Cut cut, std::uint64_t token);
   /// Wipes the session and ends whatever connection serves it, on whichever node.
@@ -137,6 +137,7 @@ class Partition {
   void read_state(const std::string& client, const State& state, bool counts);
   void read_steward(const Steward& steward);
   void read_fence(std::int64_t offset, const std::string& incarnation);
+  void lift_fences();
   void repair(const std::string& client);
 
   void claim(Mine mine);
@@ -171,13 +172,8 @@ class Partition {
   std::map<Number, Mine> claims_;
   std::map<Seat, Number> seats_;
   std::unordered_multimap<std::string, Number> by_client_;
-  struct Waiting {  // until the log is read
-    Seat seat;
-    ClaimRequest request;
-    Clock::time_point read_at{};
-  };
-  std::vector<Waiting> waiting_;
-  std::set<std::string> removals_;  // until then, too
+  std::vector<std::pair<Seat, ClaimRequest>> waiting_;  // until the log is read
+  std::set<std::string> removals_;                      // until then, too
 
   bool assigned_ = false;
   Clock::time_point unassigned_{};  // since when it is not

@@ -128,7 +128,8 @@ bool View::apply_state(std::int64_t offset, const std::string& client, const Sta
 }
 
 bool View::apply_checkpoint(std::int64_t offset, const Key& key, const Checkpoint& checkpoint) {
-  if (key.role == Role::Steward && !is_steward(checkpoint.steward)) return false;
+  // Of a steward nobody knows any more nothing is needed: who came after it has begun where it was.
+  if (key.role == Role::Steward && steward_ != checkpoint.steward) return false;
   auto& marks = key.role == Role::Owner ? owner_marks_ : steward_marks_;
   Mark& mark = marks[incarnations_.number(key.name)];
   mark.offset = offset;
@@ -140,8 +141,12 @@ bool View::apply_checkpoint(std::int64_t offset, const Key& key, const Checkpoin
 }
 
 bool View::apply_fence(std::int64_t offset, const Key& key, const Fence& fence) {
-  if (!is_steward(fence.steward)) return false;
   const std::uint32_t incarnation = incarnations_.number(key.name);
+  if (!is_steward(fence.steward)) {
+    spoiled_fences_.insert(incarnation);
+    return false;
+  }
+  spoiled_fences_.erase(incarnation);
   if (!online_.contains(incarnation)) return true;
   for (auto& [client, entry] : entries_) {
     if (!entry.online || entry.incarnation != incarnation) continue;
@@ -153,7 +158,8 @@ bool View::apply_fence(std::int64_t offset, const Key& key, const Fence& fence) 
 }
 
 bool View::apply_tombstone(const Key& key, const Tombstone& tombstone) {
-  if (key.kind != Kind::Claim && key.kind != Kind::State) return true;  // nobody writes these
+  if (key.kind == Kind::Fence) spoiled_fences_.erase(incarnations_.number(key.name));
+  if (key.kind != Kind::Claim && key.kind != Kind::State) return true;
   const auto it = entries_.find(key.name);
   if (it == entries_.end()) return true;
   Entry& entry = it->second;

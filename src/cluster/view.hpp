@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -71,6 +72,8 @@ class View {
   [[nodiscard]] LifeId claim(const Entry& entry) const;
 
   [[nodiscard]] const std::optional<LifeId>& steward() const noexcept { return steward_; }
+  /// Incarnations whose last fence is one that does not count.
+  [[nodiscard]] const std::set<std::uint32_t>& spoiled_fences() const noexcept { return spoiled_fences_; }
   /// Clients by the incarnation that serves them; none with 0.
   [[nodiscard]] const std::map<std::uint32_t, std::size_t>& online() const noexcept { return online_; }
   [[nodiscard]] std::size_t sessions() const noexcept { return sessions_; }
@@ -103,6 +106,7 @@ class View {
   std::map<std::uint32_t, Mark> owner_marks_;    // by incarnation; the last of each
   std::map<std::uint32_t, Mark> steward_marks_;  // that counted
   std::map<std::uint32_t, std::size_t> online_;
+  std::set<std::uint32_t> spoiled_fences_;
   std::size_t sessions_ = 0;
   std::int64_t as_of_ = -1;
   std::chrono::system_clock::time_point time_{};  // of the record that is being applied

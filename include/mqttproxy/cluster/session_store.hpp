@@ -62,7 +62,8 @@ struct ClaimRequest {
   std::string proxy;
   std::string client_id;
   bool clean = true;
-  std::chrono::seconds expiry{0};  // of the session, once it is offline
+  std::chrono::seconds expiry{0};                   // of the session, once it is offline
+  std::chrono::steady_clock::time_point read_at{};  // when CONNECT was read
 };
 
 struct Claimed {

@@ -135,6 +135,18 @@ TEST_F(PartitionTest, rule_12_a_delayed_clean_start_does_not_wipe_what_was_used_
   EXPECT_EQ(cut(a), cut_from({8}));
 }
 
+TEST_F(PartitionTest, a_connect_that_was_read_long_ago_is_delayed_wherever_it_has_waited) {
+  make_session(cut_from({7}));
+  const auto read_at = now();
+  passed += 3s;
+  connect(a, 1);
+  flush(a);
+  b.partition.claim(Node::seat(1), {"p", "c", true, 60s, read_at});
+  run();
+  EXPECT_THAT(b.events, ElementsAre("lost 1 takeover"));
+  EXPECT_EQ(cut(a), cut_from({7}));
+}
+
 TEST_F(PartitionTest, a_clean_start_that_was_not_delayed_wipes_what_was_used_since) {
   make_session(cut_from({7}));
   connect(a, 1);

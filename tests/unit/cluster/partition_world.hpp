@@ -101,7 +101,7 @@ class PartitionTest : public ::testing::Test {
   }
 
   void connect(Node& node, std::uint64_t connection, bool clean = false) {
-    node.partition.claim(Node::seat(connection), {"p", "c", clean, std::chrono::seconds(60)}, now());
+    node.partition.claim(Node::seat(connection), {"p", "c", clean, std::chrono::seconds(60), now()});
   }
   void store(Node& node, std::uint64_t connection, Cut cut, std::uint64_t token = 1) {
     node.partition.store(Node::seat(connection), kClient, std::move(cut), token);

@@ -37,6 +37,13 @@ std::pair<Key, Record> SessionsLog::append(Line line, const Time& time) {
 }
 
 void SessionsLog::note(const Key& key, bool tombstone, bool counts) {
+  if (key.kind == Kind::Fence) {
+    if (counts) {
+      ignored_.erase(encode(key));
+    } else {
+      ignored_.emplace(encode(key), end());
+    }
+  }
   if (key.kind != Kind::State && key.kind != Kind::Claim) return;
   const std::string claim = encode(Key{Kind::Claim, key.name});
   const std::string state = encode(Key{Kind::State, key.name});

@@ -22,7 +22,7 @@ Node::Node(std::string name, Shared& shared, Clients& clients)
       offline_(history_, kMostReferences, false),
       assigned_(shared.sessions.size(), false),
       writes_(shared.sessions.size()),
-      worker_(*this, clients, at_end(shared)) {
+      worker_(*this, clients, shared.time, at_end(shared)) {
   begin_life();
   for (std::size_t p = 0; p < shared.downlink.size(); ++p) {
     history_.begin(static_cast<std::int32_t>(p), static_cast<std::int64_t>(shared.downlink[p].size()));
@@ -154,7 +154,7 @@ void Node::claim(Seat seat, ClaimRequest request) {
   inbox_.emplace_back([this, seat, request = std::move(request)] {
     const std::string client = client_name(request.proxy, request.client_id);
     seats_[seat].client = client;
-    partitions_[partition_of(client)]->claim(seat, request, shared_.time.steady());
+    partitions_[partition_of(client)]->claim(seat, request);
   });
 }
 

@@ -26,7 +26,8 @@ void Worker::connect(ClientNumber client, ConnectionId id, bool clean) {
   connection.seat = {0, id};
   connection.client = client;
   connection.clean = clean;
-  store_.claim(connection.seat, {std::string(kProxy), std::to_string(client), clean, std::chrono::hours(10'000)});
+  store_.claim(connection.seat,
+               {std::string(kProxy), std::to_string(client), clean, std::chrono::hours(10'000), time_.steady()});
 }
 
 void Worker::receive(ConnectionId id, const Subscription& subscription) {

@@ -41,8 +41,13 @@ class Worker final : public OwnerPort {
     std::uint64_t token = 0;
   };
 
-  Worker(SessionStore& store, Clients& clients, Offsets position)
-      : store_(store), clients_(clients), position_(std::move(position)), trailing_{position_, position_} {}
+  /// All must outlive it.
+  Worker(SessionStore& store, Clients& clients, const Time& time, Offsets position)
+      : store_(store),
+        clients_(clients),
+        time_(time),
+        position_(std::move(position)),
+        trailing_{position_, position_} {}
 
   // Events from outside.
   void connect(ClientNumber client, ConnectionId id, bool clean);
@@ -89,6 +94,7 @@ class Worker final : public OwnerPort {
 
   SessionStore& store_;
   Clients& clients_;
+  const Time& time_;
   std::map<ConnectionId, Connection> connections_;
   std::deque<std::function<void()>> inbox_;
   std::deque<downlink::MessagePtr> stream_;

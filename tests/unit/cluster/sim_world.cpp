@@ -163,7 +163,9 @@ void World::check_clients() {
     for (const Place& place : places_) {
       if (place.node == nullptr) continue;
       for (const auto& [id, connection] : place.node->worker().connections()) {
-        if (connection.client == client && connection.live) ++live;
+        if (connection.client != client || !connection.live) continue;
+        if (connection.storing || connection.recovering) throw Violation{"a client waits for ever"};
+        ++live;
       }
     }
     if (clients_.current(client) == 0) throw Violation{"a client was disconnected, and nobody took its place"};

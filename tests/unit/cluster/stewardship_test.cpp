@@ -324,6 +324,28 @@ TEST_F(StewardshipTest, rule_14_after_a_late_claim_the_claim_comes_first_and_the
   EXPECT_THAT(a.events, ElementsAre("claimed 1"));
 }
 
+TEST_F(StewardshipTest, rule_14_a_fence_that_does_not_count_is_taken_away) {
+  const Key fence{Kind::Fence, "a:1"};
+  steward(s);
+  connect(a, 1);
+  run();
+  const LifeId former = *s.partition.stewarding();
+  steward(b);
+  log.emplace_back(fence, Fence{former});
+  run();
+  EXPECT_EQ(log.back(), std::pair(fence, Record(Tombstone{*b.partition.stewarding()})));
+  EXPECT_TRUE(entry(a).online);
+
+  log.emplace_back(Key{Kind::Steward, ""}, Steward{id("z:1#1")});  // it dies at once
+  log.emplace_back(fence, Fence{former});
+  run();
+  EXPECT_EQ(log.back().first, fence) << "there is no steward that could";
+  b.partition.tick(now());  // assigned still
+  run();
+  EXPECT_EQ(log.back(), std::pair(fence, Record(Tombstone{*b.partition.stewarding()})));
+  EXPECT_THAT(a.events, ElementsAre("claimed 1"));
+}
+
 TEST_F(StewardshipTest, an_overruled_stewards_state_of_an_unknown_client_is_nobodys_concern) {
   steward(s);
   steward(b);

@@ -175,6 +175,25 @@ TEST_F(ViewTest, rule_15_the_last_steward_wins) {
   EXPECT_EQ(view.steward(), id("s:2#1"));
 }
 
+TEST_F(ViewTest, rule_15_a_checkpoint_of_a_steward_that_nobody_knows_does_not_count) {
+  claim("a:1#1");
+  release("a:1#1", cut_from({1}));
+  EXPECT_FALSE(steward_checkpoint("s:1#1", {9}));
+  EXPECT_EQ(from(), Offsets{1});
+}
+
+TEST_F(ViewTest, fences_that_do_not_count_are_known_until_they_are_replaced) {
+  steward("s:2#1");
+  const std::uint32_t number = incarnations.number("a:1");
+  EXPECT_FALSE(fence("s:1#1", "a:1"));
+  EXPECT_THAT(view.spoiled_fences(), ElementsAre(number));
+  EXPECT_TRUE(append({Kind::Fence, "a:1"}, Tombstone{id("s:2#1")}));
+  EXPECT_THAT(view.spoiled_fences(), IsEmpty());
+  fence("s:1#1", "a:1");
+  EXPECT_TRUE(fence("s:2#1", "a:1"));
+  EXPECT_THAT(view.spoiled_fences(), IsEmpty());
+}
+
 TEST_F(ViewTest, rule_16_a_fence_ends_the_claims_before_it) {
   steward("s:1#1");
   claim("a:1#1");
