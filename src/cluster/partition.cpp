@@ -222,17 +222,17 @@ void Partition::claim(Seat seat, const ClaimRequest& request) {
   mine.clean = request.clean;
   mine.expiry_seconds = request.expiry.count();
   mine.read_at = request.read_at;
+  mine.seen = view_.as_of();
   claim(std::move(mine));
 }
 
 void Partition::claim(Mine mine) {
   const Number number = life_.next_number++;
-  mine.seen = view_.as_of();
   if (!mine.deletion) seats_[mine.seat] = number;
   by_client_.emplace(mine.client, number);
   effects_.write(
       number_, {Kind::Claim, mine.client, Role::Owner},
-      Claim{{life_.incarnation, number}, mine.seen, mine.clean, mine.deletion, mine.expiry_seconds, -1, true});
+      Claim{{life_.incarnation, number}, view_.as_of(), mine.clean, mine.deletion, mine.expiry_seconds, -1, true});
   claims_.emplace(number, std::move(mine));
 }
 

@@ -118,7 +118,7 @@ class Partition {
     bool live = false;  // claimed() was called
     std::int64_t expiry_seconds = 0;
     Clock::time_point read_at{};                     // when CONNECT was read
-    std::int64_t seen = -1;                          // as_of when it was made
+    std::int64_t seen = -1;                          // as_of when CONNECT was read
     std::int64_t offset = -1;                        // where it was read back; -1: not yet
     std::uint64_t wipe = 0;                          // number of the state that wipes the session before it goes live
     std::uint32_t unread = 0;                        // states written and not read back

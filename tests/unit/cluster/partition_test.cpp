@@ -147,6 +147,20 @@ TEST_F(PartitionTest, a_connect_that_was_read_long_ago_is_delayed_wherever_it_ha
   EXPECT_EQ(cut(a), cut_from({7}));
 }
 
+TEST_F(PartitionTest, rule_12_a_clean_start_that_is_claimed_again_has_seen_no_more_than_its_connect) {
+  make_session(cut_from({7}));
+  connect(a, 1);
+  connect(b, 1, true);
+  flush(a);
+  flush(b);
+  for (Node* node : nodes) read(*node);  // b's claim is late, and made again
+  EXPECT_EQ(waiting(b, Kind::Claim), 1U);
+  passed += 3s;
+  run();
+  EXPECT_THAT(b.events, ElementsAre("lost 1 takeover"));
+  EXPECT_EQ(cut(a), cut_from({7}));
+}
+
 TEST_F(PartitionTest, a_clean_start_that_was_not_delayed_wipes_what_was_used_since) {
   make_session(cut_from({7}));
   connect(a, 1);

@@ -241,6 +241,28 @@ TEST_F(ViewTest, a_claim_that_is_written_again_changes_nothing) {
   EXPECT_EQ(entry().claimed, 0);
 }
 
+TEST_F(ViewTest, for_who_has_not_read_it_before_a_claim_that_is_written_again_is_as_it_was) {
+  end = 10;
+  append({Kind::Claim, kClient}, Claim{id("a:1#1"), 9, false, false, 60, 3, true});
+  EXPECT_TRUE(entry().online);
+  state("a:1#1", cut_from({1}));
+  EXPECT_FALSE(claim_as_of("b:1#1", 2)) << "late, as it was for the others";
+  checkpoint_as_of("a:1", {5}, 4);
+  EXPECT_EQ(from(), Offsets{5});
+}
+
+TEST_F(ViewTest, a_claim_that_is_written_again_when_it_is_over_hands_over_there) {
+  steward("s:1#1");
+  end = 10;
+  append({Kind::Claim, kClient}, Claim{id("a:1#1"), 9, false, false, 60, 3, false});
+  EXPECT_FALSE(entry().online);
+  EXPECT_TRUE(steward_state("s:1#1", "a:1#1", cut_from({1})));
+  append({Kind::Checkpoint, "s:1", Role::Steward}, Checkpoint{{9}, 9, id("s:1#1"), {}});
+  EXPECT_EQ(from(), Offsets{1}) << "since when it is over is not known";
+  steward_checkpoint("s:1#1", {9});
+  EXPECT_EQ(from(), Offsets{9});
+}
+
 TEST_F(ViewTest, without_the_record_of_its_claim_a_session_is_as_its_state_says) {
   EXPECT_TRUE(state("a:1#1", cut_from({1}, {{0, 0, 7}})));
   EXPECT_TRUE(entry().online);
