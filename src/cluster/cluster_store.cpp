@@ -191,7 +191,7 @@ void ClusterImpl::begin_round(Clock::time_point now) {
 void ClusterImpl::end_round() {
   round_.open = false;
   Offsets position = round_.progress.front().position;
-  std::vector<std::vector<Seat>> behind(partitions_.size());
+  std::vector<std::vector<std::string>> behind(partitions_.size());
   for (const Progress& progress : round_.progress) {
     for (std::size_t p = 0; p < position.size(); ++p) {
       position[p] = std::min(position[p], offset_in(progress.position, static_cast<std::int32_t>(p)));
@@ -200,10 +200,11 @@ void ClusterImpl::end_round() {
       const auto it = seats_.find(seat);
       if (it == seats_.end()) continue;
       const auto count = static_cast<std::int32_t>(partitions_.size());
-      behind[static_cast<std::size_t>(kafka::murmur2_partition(it->second.client, count))].push_back(seat);
+      behind[static_cast<std::size_t>(kafka::murmur2_partition(it->second.client, count))].push_back(it->second.client);
     }
   }
-  // Rule 4: the sessions that have changed are written; now they have to be stored.
+  // Rule 4: the sessions that have changed are written; now they have to be stored. Those that are behind are named
+  // already: a seat may be gone by then, and what was written when it went be lost.
   when_stored([this, position = std::move(position), behind = std::move(behind), as_of = round_.as_of] {
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
       partitions_[i]->write_owner_checkpoint(position, as_of[i], behind[i]);

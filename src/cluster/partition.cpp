@@ -325,11 +325,6 @@ Partition::Number Partition::number_of(Seat seat) const {
   return it == seats_.end() ? 0 : it->second;
 }
 
-const std::string* Partition::client_of(Seat seat) const {
-  const Number number = number_of(seat);
-  return number == 0 ? nullptr : &claims_.at(number).client;
-}
-
 // ---- checkpoints ---------------------------------------------------------------------------------------------------
 
 void Partition::write_changed(Seat seat, Cut cut) {
@@ -338,13 +333,8 @@ void Partition::write_changed(Seat seat, Cut cut) {
   write_state({life_.incarnation, number}, std::string(claims_.at(number).client), true, true, std::move(cut));
 }
 
-void Partition::write_owner_checkpoint(const Offsets& position, std::int64_t as_of, const std::vector<Seat>& behind) {
-  Checkpoint checkpoint;
-  checkpoint.position = position;
-  checkpoint.as_of = as_of;
-  for (const Seat seat : behind) {
-    if (const std::string* client = client_of(seat)) checkpoint.behind.push_back(*client);
-  }
+void Partition::write_owner_checkpoint(const Offsets& position, std::int64_t as_of, std::vector<std::string> behind) {
+  Checkpoint checkpoint{position, as_of, {}, std::move(behind)};
   for (const auto& [number, mine] : claims_) {  // claimed, and no worker knows of it yet
     if (mine.offset >= 0 && !mine.live) checkpoint.behind.push_back(mine.client);
   }

@@ -78,7 +78,7 @@ class Partition {
   // Checkpoints. as_of() is taken before the workers are asked for what they have to say.
   [[nodiscard]] std::int64_t as_of() const noexcept { return view_.as_of(); }
   void write_changed(Seat seat, Cut cut);
-  void write_owner_checkpoint(const Offsets& position, std::int64_t as_of, const std::vector<Seat>& behind);
+  void write_owner_checkpoint(const Offsets& position, std::int64_t as_of, std::vector<std::string> behind);
   void write_steward_state(const std::string& client, const LifeId& claim, Cut cut);
   /// Nothing, when this node is not the steward `steward` any more.
   void write_steward_checkpoint(const LifeId& steward, const Offsets& position, std::int64_t as_of,
@@ -105,8 +105,6 @@ class Partition {
   /// The offset that is read next.
   [[nodiscard]] std::int64_t next() const noexcept { return next_; }
   [[nodiscard]] const View& view() const noexcept { return view_; }
-  /// The client of a seat that has claimed one.
-  [[nodiscard]] const std::string* client_of(Seat seat) const;
   [[nodiscard]] std::size_t claims() const noexcept { return claims_.size(); }
 
  private:

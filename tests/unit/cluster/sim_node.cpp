@@ -220,10 +220,10 @@ void Node::end_round(Progress progress) {
     const auto it = seats_.find(seat);
     if (it != seats_.end()) partitions_[partition_of(it->second.client)]->write_changed(seat, std::move(cut));
   }
-  std::vector<std::vector<Seat>> behind(partitions_.size());
+  std::vector<std::vector<std::string>> behind(partitions_.size());
   for (const Seat seat : progress.behind) {
     const auto it = seats_.find(seat);
-    if (it != seats_.end()) behind[partition_of(it->second.client)].push_back(seat);
+    if (it != seats_.end()) behind[partition_of(it->second.client)].push_back(it->second.client);
   }
   when_stored([this, position = std::move(progress.position), behind = std::move(behind), as_of = round_.as_of] {
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
