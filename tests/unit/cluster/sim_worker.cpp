@@ -201,7 +201,8 @@ Cut Worker::cut(Connection& connection) const {
 void Worker::on_collect(std::uint64_t round) {
   inbox_.emplace_back([this, round] {
     Progress progress;
-    progress.position = std::exchange(trailing_[0], std::exchange(trailing_[1], position_));
+    const Offsets trailing = std::exchange(trailing_[0], std::exchange(trailing_[1], position_));
+    progress.position = round % 2 == 0 ? position_ : trailing;  // any that is not ahead will do
     for (auto& [id, connection] : connections_) {
       if (connection.live && !connection.clean) report(connection, progress);
     }
