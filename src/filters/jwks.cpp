@@ -6,7 +6,8 @@
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 
-#include "base64url.hpp"
+#include "mqttproxy/util/base64.hpp"
+
 #include "jwt_keys.hpp"
 
 namespace mqttproxy::filters {
@@ -108,8 +109,8 @@ class JwksReader {
   }
 
   static JwtKeys::KeyPointer build_p256(const Json& entry) {
-    const auto x = decode_base64url(text(entry, "x"));
-    const auto y = decode_base64url(text(entry, "y"));
+    const auto x = util::decode_base64url(text(entry, "x"));
+    const auto y = util::decode_base64url(text(entry, "y"));
     if (!x || !y || x->size() != 32 || y->size() != 32) return nullptr;
     const std::string point = '\x04' + *x + *y;  // uncompressed
     const std::unique_ptr<OSSL_PARAM_BLD, Free> builder(OSSL_PARAM_BLD_new());
@@ -121,7 +122,7 @@ class JwksReader {
   }
 
   static std::unique_ptr<BIGNUM, Free> number(const Json& entry, const char* name) {
-    const auto bytes = decode_base64url(text(entry, name));
+    const auto bytes = util::decode_base64url(text(entry, name));
     if (!bytes || bytes->empty()) return nullptr;
     return std::unique_ptr<BIGNUM, Free>(
         BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes->data()), static_cast<int>(bytes->size()), nullptr));

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base64url.hpp"
+#include "mqttproxy/util/base64.hpp"
 
 namespace mqttproxy::filters {
 
@@ -16,7 +16,7 @@ using Json = nlohmann::json;
 /// A JSON object in base64url; nullopt when it is none, or names one of its members twice (RFC 7515 section 4: refuse,
 /// for another reader may have seen the other one).
 std::optional<Json> parse_object(std::string_view encoded) {
-  const std::optional<std::string> text = decode_base64url(encoded);
+  const std::optional<std::string> text = util::decode_base64url(encoded);
   if (!text) return std::nullopt;
   std::set<std::string> names;
   bool repeated = false;
@@ -63,8 +63,8 @@ std::optional<Jwt> parse_jwt(std::string_view token, std::string_view& problem) 
   Jwt jwt;
   jwt.signed_text = token.substr(0, second);
   jwt.encoded_claims = token.substr(first + 1, second - first - 1);
-  std::optional<std::string> signature = decode_base64url(token.substr(second + 1));
-  if (!signature || !decode_base64url(jwt.encoded_claims)) return fail("the token is not in base64url");
+  std::optional<std::string> signature = util::decode_base64url(token.substr(second + 1));
+  if (!signature || !util::decode_base64url(jwt.encoded_claims)) return fail("the token is not in base64url");
   jwt.signature = std::move(*signature);
 
   const std::optional<Json> header = parse_object(token.substr(0, first));

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "mqttproxy/mqtt/topic.hpp"
+#include "mqttproxy/util/base64.hpp"
 
-#include "base64.hpp"
 #include "letters.hpp"
 
 namespace mqttproxy::http {
@@ -181,7 +181,7 @@ bool Reader::finish_message() {
     return fail("more than " + std::to_string(kMaxBatch) + " messages in one request");
   }
   if (qos_ > 1) return fail_field(Field::Qos, "must be 0 or 1");
-  if (base64_ && !base64_decode(message_.payload)) {
+  if (base64_ && !util::base64_decode(message_.payload)) {
     return fail_field(Field::Payload, "must be standard base64 with padding, as base64 is true");
   }
   if (const std::string problem = topic_problem(); !problem.empty()) return fail_field(Field::Topic, problem);

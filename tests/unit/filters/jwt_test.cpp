@@ -4,13 +4,15 @@
 
 #include <gtest/gtest.h>
 
-#include "filters/base64url.hpp"
+#include "mqttproxy/util/base64.hpp"
+
 #include "jwt_signer.hpp"
 
 namespace mqttproxy::filters {
 namespace {
 
 using test::encode_base64url;
+using util::decode_base64url;
 
 TEST(Base64Url, DecodesRfc4648) {
   const std::tuple<const char*, const char*> cases[] = {

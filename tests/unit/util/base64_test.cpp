@@ -1,4 +1,4 @@
-#include "http/base64.hpp"
+#include "mqttproxy/util/base64.hpp"
 
 #include <array>
 #include <string_view>
@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
-namespace mqttproxy::http {
+namespace mqttproxy::util {
 namespace {
 
 TEST(Base64, TheVectorsOfRfc4648) {
@@ -48,4 +48,4 @@ TEST(Base64, NothingButTheStandardAlphabetWithPadding) {
 }
 
 }  // namespace
-}  // namespace mqttproxy::http
+}  // namespace mqttproxy::util
