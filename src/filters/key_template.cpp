@@ -1,28 +1,14 @@
 #include "key_template.hpp"
 
+#include <utility>
+
 namespace mqttproxy::filters {
 
 std::optional<KeyTemplate> KeyTemplate::parse(std::string_view text, std::string& problem) {
+  auto parts = parse_template(text, "cut", problem);
+  if (!parts) return std::nullopt;
   KeyTemplate result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      result.append_text(text[i]);
-      continue;
-    }
-    const std::string_view placeholder = text.substr(i++, 2);
-    if (placeholder == "%%") {
-      result.append_text('%');
-    } else if (placeholder == "%c") {
-      result.parts_.push_back({Kind::ClientId, {}});
-    } else if (placeholder == "%u") {
-      result.parts_.push_back({Kind::Username, {}});
-    } else if (placeholder == "%t") {
-      result.parts_.push_back({Kind::MqttTopic, {}});
-    } else {
-      problem = "% must be followed by c (client id), u (user name), t (MQTT topic) or % (a percent sign)";
-      return std::nullopt;
-    }
-  }
+  result.parts_ = std::move(*parts);
   return result;
 }
 
@@ -30,11 +16,12 @@ std::optional<std::string_view> KeyTemplate::expand(const Fields& fields, std::s
   if (parts_.empty()) return std::nullopt;
   if (parts_.size() == 1) return value_of(parts_.front(), fields);  // "%c": nothing to put together
   buffer.clear();
-  for (const Part& part : parts_) buffer += value_of(part, fields);
+  for (const TemplatePart& part : parts_) buffer += value_of(part, fields);
   return buffer;
 }
 
-std::string_view KeyTemplate::value_of(const Part& part, const Fields& fields) noexcept {
+std::string_view KeyTemplate::value_of(const TemplatePart& part, const Fields& fields) noexcept {
+  using Kind = TemplatePart::Kind;
   switch (part.kind) {
     case Kind::ClientId:
       return fields.client_id;
@@ -46,11 +33,6 @@ std::string_view KeyTemplate::value_of(const Part& part, const Fields& fields) n
       break;
   }
   return part.text;
-}
-
-void KeyTemplate::append_text(char c) {
-  if (parts_.empty() || parts_.back().kind != Kind::Text) parts_.push_back({Kind::Text, {}});
-  parts_.back().text += c;
 }
 
 }  // namespace mqttproxy::filters

@@ -1,11 +1,12 @@
 // The `key:` of a Kafka filter: text with %c (client id), %u (user name), %t (MQTT topic) and %% for a percent sign.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "placeholders.hpp"
 
 namespace mqttproxy::filters {
 
@@ -26,15 +27,9 @@ class KeyTemplate {
   [[nodiscard]] std::optional<std::string_view> expand(const Fields& fields, std::string& buffer) const;
 
  private:
-  enum class Kind : std::uint8_t { Text, ClientId, Username, MqttTopic };
-  struct Part {
-    Kind kind = Kind::Text;
-    std::string text;
-  };
-  [[nodiscard]] static std::string_view value_of(const Part& part, const Fields& fields) noexcept;
-  void append_text(char c);
+  [[nodiscard]] static std::string_view value_of(const TemplatePart& part, const Fields& fields) noexcept;
 
-  std::vector<Part> parts_;
+  std::vector<TemplatePart> parts_;
 };
 
 }  // namespace mqttproxy::filters

@@ -1,12 +1,15 @@
 #include "topic_pattern.hpp"
 
 #include <limits>
+#include <utility>
 
 #include "mqttproxy/mqtt/topic.hpp"
 
 namespace mqttproxy::filters {
 
 namespace {
+
+using Kind = TemplatePart::Kind;
 
 /// The levels of a topic, from the first to the last.
 class Levels {
@@ -38,38 +41,23 @@ bool fits_one_level(std::string_view value) noexcept {
 }  // namespace
 
 std::optional<TopicPattern> TopicPattern::parse(std::string_view text, std::string& problem) {
-  TopicPattern result;
+  auto parts = parse_template(text, "cu", problem);
+  if (!parts) return std::nullopt;
   std::string sample;  // with a letter for each placeholder: wildcards must be alone in their level [MQTT-4.7.1-3]
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      result.append_text(text[i]);
-      sample += text[i];
-      continue;
-    }
-    const std::string_view placeholder = text.substr(i++, 2);
-    if (placeholder == "%%") {
-      result.append_text('%');
-    } else if (placeholder == "%c") {
-      result.parts_.push_back({Kind::ClientId, {}});
-    } else if (placeholder == "%u") {
-      result.parts_.push_back({Kind::Username, {}});
-    } else {
-      problem = "% must be followed by c (client id), u (user name) or % (a percent sign)";
-      return std::nullopt;
-    }
-    sample += 'x';
-  }
+  for (const TemplatePart& part : *parts) sample += part.kind == Kind::Text ? part.text : "x";
   if (!mqtt::is_mqtt_utf8(sample) || !mqtt::is_topic_filter(sample, std::numeric_limits<std::size_t>::max())) {
     problem = "not a topic filter: empty, + or # not alone in a level, # not last, or not UTF-8 without U+0000";
     return std::nullopt;
   }
+  TopicPattern result;
+  result.parts_ = std::move(*parts);
   return result;
 }
 
 std::optional<std::string_view> TopicPattern::expand(const pipeline::Client& client, std::string& buffer) const {
   if (parts_.size() == 1 && parts_.front().kind == Kind::Text) return parts_.front().text;
   buffer.clear();
-  for (const Part& part : parts_) {
+  for (const TemplatePart& part : parts_) {
     if (part.kind == Kind::Text) {
       buffer += part.text;
       continue;
@@ -81,11 +69,6 @@ std::optional<std::string_view> TopicPattern::expand(const pipeline::Client& cli
     buffer += value;
   }
   return buffer;
-}
-
-void TopicPattern::append_text(char c) {
-  if (parts_.empty() || parts_.back().kind != Kind::Text) parts_.push_back({Kind::Text, {}});
-  parts_.back().text += c;
 }
 
 bool covers(std::string_view wide, std::string_view filter) noexcept {

@@ -2,13 +2,14 @@
 // two topic filters relate.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "mqttproxy/pipeline/context.hpp"
+
+#include "placeholders.hpp"
 
 namespace mqttproxy::filters {
 
@@ -23,14 +24,7 @@ class TopicPattern {
   [[nodiscard]] std::optional<std::string_view> expand(const pipeline::Client& client, std::string& buffer) const;
 
  private:
-  enum class Kind : std::uint8_t { Text, ClientId, Username };
-  struct Part {
-    Kind kind = Kind::Text;
-    std::string text;
-  };
-  void append_text(char c);
-
-  std::vector<Part> parts_;
+  std::vector<TemplatePart> parts_;
 };
 
 /// Whether every topic name that `filter` matches is matched by `wide` too. A topic name is a filter that matches
