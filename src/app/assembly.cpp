@@ -5,6 +5,7 @@
 
 #include "mqttproxy/downlink/kafka_bus.hpp"
 #include "mqttproxy/filters/register.hpp"
+#include "mqttproxy/util/deadline.hpp"
 
 namespace mqttproxy::app {
 
@@ -80,9 +81,7 @@ std::size_t ProducerPool::drain(std::chrono::milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   std::size_t given_up = 0;
   for (const Entry& entry : entries_) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    given_up += entry.producer->drain(
-        std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds(0)));
+    given_up += entry.producer->drain(util::time_left(deadline));
   }
   return given_up;
 }

@@ -14,6 +14,7 @@
 
 #include "mqttproxy/http/api_server.hpp"
 #include "mqttproxy/net/server.hpp"
+#include "mqttproxy/util/deadline.hpp"
 #include "mqttproxy/util/log.hpp"
 
 #include "assembly.hpp"
@@ -94,10 +95,10 @@ class Daemon {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     const std::size_t given_up = producers_.drain(timeout);
     // Before the API, whose requests wait for it.
-    bus_->stop(rest(deadline));
+    bus_->stop(util::time_left(deadline));
     api_.stop();  // before the workers end: what is asked and published meets somebody
     server_.close_all();
-    if (cluster_) cluster_->drain(rest(deadline));  // after the workers: they hand their sessions over
+    if (cluster_) cluster_->drain(util::time_left(deadline));  // after the workers: they hand their sessions over
     if (given_up != 0) {
       spdlog::error("stopped records_given_up={}: not acknowledged to their devices, which will send them again",
                     given_up);
@@ -118,11 +119,6 @@ class Daemon {
       spdlog::info("signal received number={}", signal);
       io_.stop();
     });
-  }
-
-  [[nodiscard]] static std::chrono::milliseconds rest(std::chrono::steady_clock::time_point deadline) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds(0));
   }
 
   /// Where messages to devices go. The cluster first: what a worker has got, it has as well.

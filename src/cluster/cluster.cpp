@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "mqttproxy/kafka/properties.hpp"
+#include "mqttproxy/util/deadline.hpp"
 #include "mqttproxy/util/log.hpp"
 
 #include "cluster_impl.hpp"
@@ -103,18 +104,14 @@ void ClusterImpl::post(std::function<void(ClusterImpl&)> task) {
 
 void ClusterImpl::drain(std::chrono::milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
-  const auto rest = [deadline] {
-    return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()),
-                    std::chrono::milliseconds(0));
-  };
   // What the workers have posted comes before this.
   std::promise<void> written;
   post([&written](ClusterImpl& self) {
     self.write_stewards(Clock::time_point::max());
     written.set_value();
   });
-  (void)written.get_future().wait_for(rest());
-  (void)producer_->drain(rest());
+  (void)written.get_future().wait_for(util::time_left(deadline));
+  (void)producer_->drain(util::time_left(deadline));
   member_->stop();  // others take over the partitions now
   consumer_->stop();
   reader_->stop();

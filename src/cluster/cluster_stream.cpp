@@ -13,16 +13,12 @@ namespace {
 
 constexpr std::size_t kMessagesPerTurn = 256;
 
-std::size_t bytes_of(const downlink::MessagePtr& message) noexcept {
-  return message ? sizeof *message + message->topic.size() + message->payload.size() : 0;
-}
-
 }  // namespace
 
 bool ClusterImpl::deliver(const downlink::MessagePtr& message) {
   {
     const std::scoped_lock lock(inbox_mutex_);
-    const std::size_t bytes = bytes_of(message);
+    const std::size_t bytes = message->bytes();
     if (inbox_.size() >= options_.max_queue_messages) return false;
     if (!inbox_.empty() && inbox_bytes_ + bytes > options_.max_queue_bytes) return false;
     inbox_.push_back({message, message->partition, message->offset});
@@ -59,7 +55,7 @@ void ClusterImpl::take_messages() {
     for (; count < items.size() && !inbox_.empty(); ++count) {
       items[count] = std::move(inbox_.front());
       inbox_.pop_front();
-      inbox_bytes_ -= bytes_of(items[count].message);
+      if (items[count].message) inbox_bytes_ -= items[count].message->bytes();
     }
     more = !inbox_.empty();
     inbox_running_ = more;

@@ -8,6 +8,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "mqttproxy/util/ask.hpp"
+
 #include "cluster_impl.hpp"
 
 namespace mqttproxy::cluster {
@@ -19,16 +21,6 @@ using downlink::SessionSummary;
 
 constexpr std::chrono::seconds kPatience{5};
 constexpr std::chrono::milliseconds kLookAgain{10};
-
-/// Runs `question(ClusterImpl&)` on the cluster's thread and waits for its answer.
-template <class Answer, class Question>
-std::optional<Answer> ask(ClusterImpl& cluster, Question question) {
-  const auto promise = std::make_shared<std::promise<Answer>>();
-  std::future<Answer> answer = promise->get_future();
-  cluster.post([promise, question = std::move(question)](ClusterImpl& asked) { promise->set_value(question(asked)); });
-  if (answer.wait_for(kPatience) != std::future_status::ready) return std::nullopt;
-  return answer.get();
-}
 
 bool exists(const Entry& entry) noexcept {
   return entry.online || entry.session;
@@ -80,16 +72,18 @@ std::optional<std::vector<SessionSummary>> ClusterDirectory::list(std::string_vi
                                                                   std::optional<std::string_view> text) {
   // Those served here come from their workers, who know the filters of clean sessions too.
   auto sessions = local_.list(proxy, text);
-  const auto partitions = ask<std::size_t>(cluster_, [](ClusterImpl& cluster) { return cluster.partitions(); });
+  const auto partitions =
+      util::ask<std::size_t>(cluster_, kPatience, [](ClusterImpl& cluster) { return cluster.partitions(); });
   if (!sessions || !partitions) return std::nullopt;
   // What a worker keeps of a client that has left is no session.
   std::erase_if(*sessions, [](const SessionSummary& session) { return !session.connected; });
   std::unordered_set<std::string> known;
   for (const SessionSummary& session : *sessions) known.insert(session.client_id);
   for (std::size_t i = 0; i < *partitions; ++i) {  // one at a time, so that other things have their turn
-    auto found = ask<std::vector<SessionSummary>>(
-        cluster_, [i, name = std::string(proxy), wanted = text ? std::optional(std::string(*text)) : std::nullopt](
-                      ClusterImpl& cluster) { return list_partition(cluster, i, name, wanted); });
+    auto found = util::ask<std::vector<SessionSummary>>(
+        cluster_, kPatience,
+        [i, name = std::string(proxy), wanted = text ? std::optional(std::string(*text)) : std::nullopt](
+            ClusterImpl& cluster) { return list_partition(cluster, i, name, wanted); });
     if (!found) return std::nullopt;
     std::copy_if(std::make_move_iterator(found->begin()), std::make_move_iterator(found->end()),
                  std::back_inserter(*sessions),
@@ -102,7 +96,7 @@ std::optional<std::vector<SessionSummary>> ClusterDirectory::list(std::string_vi
 std::optional<ClusterDirectory::Found> ClusterDirectory::find(std::string_view proxy, std::string_view client_id) {
   auto here = local_.find(proxy, client_id);
   if (!here || (here->session && here->session->connected)) return here;
-  return ask<Found>(cluster_, [name = client_name(proxy, client_id)](ClusterImpl& cluster) -> Found {
+  return util::ask<Found>(cluster_, kPatience, [name = client_name(proxy, client_id)](ClusterImpl& cluster) -> Found {
     const Partition* partition = cluster.partition_of(name);
     const Entry* entry = partition == nullptr ? nullptr : partition->view().find(name);
     if (entry == nullptr || !exists(*entry)) return {};
@@ -114,7 +108,7 @@ std::optional<std::size_t> ClusterDirectory::remove(std::string_view proxy, std:
   std::vector<std::string> names;
   names.reserve(client_ids.size());
   for (const std::string& client_id : client_ids) names.push_back(client_name(proxy, client_id));
-  const auto shared = ask<std::vector<std::string>>(cluster_, [names](ClusterImpl& cluster) {
+  const auto shared = util::ask<std::vector<std::string>>(cluster_, kPatience, [names](ClusterImpl& cluster) {
     std::vector<std::string> removed;
     for (const std::string& name : names) {
       Partition* partition = cluster.partition_of(name);
@@ -138,7 +132,7 @@ std::optional<std::size_t> ClusterDirectory::remove(std::string_view proxy, std:
   }
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < deadline) {
-    const auto gone = ask<bool>(cluster_, [names = *shared](ClusterImpl& cluster) {
+    const auto gone = util::ask<bool>(cluster_, kPatience, [names = *shared](ClusterImpl& cluster) {
       return std::ranges::none_of(names, [&cluster](const std::string& name) {
         Partition* partition = cluster.partition_of(name);
         return partition != nullptr && partition->removing(name);

@@ -16,16 +16,6 @@ constexpr std::int64_t kReadAtOnce = 5'000;
 /// … and goes over what nobody wants rather than seeking beyond it: a seek costs as much as this many records.
 constexpr std::int64_t kReadOver = 500;
 
-std::size_t bytes_of(const downlink::Message& message) noexcept {
-  return sizeof message + message.topic.size() + message.payload.size();
-}
-
-void set(Offsets& offsets, std::int32_t partition, std::int64_t offset) {
-  const auto index = static_cast<std::size_t>(partition);
-  if (index >= offsets.size()) offsets.resize(index + 1);
-  offsets[index] = offset;
-}
-
 bool scans(const Offsets& at, const Offsets& to, std::int32_t partition) noexcept {
   return offset_in(at, partition) < offset_in(to, partition);
 }
@@ -51,7 +41,7 @@ void History::begin(std::int32_t partition, std::int64_t offset) {
   Lane& begun = lane(partition);
   begun.begun = true;
   begun.floor = offset;
-  set(position_, partition, offset);
+  set_offset(position_, partition, offset);
 }
 
 void History::add(const downlink::MessagePtr& message) {
@@ -61,16 +51,16 @@ void History::add(const downlink::MessagePtr& message) {
     spdlog::warn("downlink partition={} goes back from offset={} to {}", message->partition,
                  offset_in(position_, message->partition), message->offset);
     std::erase(order_, message->partition);
-    for (const downlink::MessagePtr& old : added.recent) bytes_ -= bytes_of(*old);
+    for (const downlink::MessagePtr& old : added.recent) bytes_ -= old->bytes();
     added.recent.clear();
     added.floor = message->offset;
   }
   added.recent.push_back(message);
   order_.push_back(message->partition);
-  bytes_ += bytes_of(*message);
+  bytes_ += message->bytes();
   settle_lost(message->partition, offset_in(position_, message->partition), message->offset);
   settle_at(message->partition, message->offset, message);
-  set(position_, message->partition, message->offset + 1);
+  set_offset(position_, message->partition, message->offset + 1);
   trim();
 }
 
@@ -78,7 +68,7 @@ void History::trim() {
   while (bytes_ > memory_bytes_ && order_.size() > 1) {
     Lane& oldest = lanes_[static_cast<std::size_t>(order_.front())];
     order_.pop_front();
-    bytes_ -= bytes_of(*oldest.recent.front());
+    bytes_ -= oldest.recent.front()->bytes();
     oldest.floor = oldest.recent.front()->offset + 1;
     oldest.recent.pop_front();
   }
@@ -220,7 +210,7 @@ void History::advance(std::int32_t partition, std::int64_t from, std::int64_t to
       ++it;
       continue;
     }
-    set(job.at, partition, std::min(to, offset_in(job.to, partition)));
+    set_offset(job.at, partition, std::min(to, offset_in(job.to, partition)));
     due_.insert(*it);
     it = scans(job.at, job.to, partition) ? std::next(it) : scanned.scans.erase(it);
   }

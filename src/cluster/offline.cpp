@@ -38,11 +38,7 @@ void OfflineSessions::adopt(std::int32_t partition, const std::string& client, L
 
   // Rule 7: what came between the cut and this node's position is searched; what comes is seen.
   Recovery gap{session.filters, {}, session.from, history_.position()};
-  bool open = false;
-  for (std::size_t p = 0; p < gap.to.size(); ++p) {
-    open = open || offset_in(gap.from, static_cast<std::int32_t>(p)) < gap.to[p];
-  }
-  if (!open || session.filters.empty()) return;
+  if (session.filters.empty() || !is_behind(gap.from, gap.to)) return;
   behind_[static_cast<std::size_t>(partition)].insert(slot);
   session.gap = history_.recover(
       session.proxy, gap,
@@ -128,8 +124,7 @@ Cut OfflineSessions::cut(const Session& session) const {
   Cut cut{session.filters, {session.references.begin(), session.references.end()}, history_.position()};
   if (session.gap == 0) {
     // This node may be behind where the session's last owner was.
-    if (cut.from.size() < session.from.size()) cut.from.resize(session.from.size());
-    for (std::size_t p = 0; p < session.from.size(); ++p) cut.from[p] = std::max(cut.from[p], session.from[p]);
+    raise(cut.from, session.from);
     return cut;
   }
   // What is not before the cut will be found again.

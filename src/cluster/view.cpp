@@ -22,16 +22,10 @@ std::string pack(const std::vector<Filter>& filters) {
 std::shared_ptr<const Offsets> later(const std::shared_ptr<const Offsets>& a, const std::shared_ptr<const Offsets>& b) {
   if (a == nullptr || a == b) return b;
   if (b == nullptr) return a;
-  bool a_is = true;
-  bool b_is = true;
-  const auto partitions = static_cast<std::int32_t>(std::max(a->size(), b->size()));
-  for (std::int32_t p = 0; p < partitions; ++p) {
-    a_is = a_is && offset_in(*a, p) >= offset_in(*b, p);
-    b_is = b_is && offset_in(*b, p) >= offset_in(*a, p);
-  }
-  if (a_is || b_is) return b_is ? b : a;  // shared by many sessions
-  auto both = std::make_shared<Offsets>();
-  for (std::int32_t p = 0; p < partitions; ++p) both->push_back(std::max(offset_in(*a, p), offset_in(*b, p)));
+  if (!is_behind(*b, *a)) return b;  // shared by many sessions
+  if (!is_behind(*a, *b)) return a;
+  auto both = std::make_shared<Offsets>(*a);
+  raise(*both, *b);
   return both;
 }
 

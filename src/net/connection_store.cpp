@@ -73,7 +73,7 @@ void Connection::take_up(session::Session& session, cluster::Cut& cut) {
   for (const cluster::Filter& filter : cut.filters) proxy_.registry.restore(session_, filter.text, filter.granted);
   // With the filters in the tree: live delivery begins exactly there.
   cluster::Offsets position = worker_.fanout().position();
-  const bool missed = !cut.references.empty() || (!cut.filters.empty() && is_behind(cut.from, position));
+  const bool missed = !cut.references.empty() || (!cut.filters.empty() && cluster::is_behind(cut.from, position));
   seated_->take_up(cut.references, missed);
   session.stored->from = cut.from;
   proxy_.registry.watch(*session.stored);

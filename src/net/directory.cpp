@@ -7,6 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "mqttproxy/util/ask.hpp"
+
 #include "worker.hpp"
 
 namespace mqttproxy::net {
@@ -20,16 +22,6 @@ constexpr std::chrono::seconds kPatience{5};
 /// Sessions, and filters of theirs, looked at before the worker does something else.
 constexpr std::size_t kScannedPerTurn = 1'000;
 constexpr std::size_t kRemovedPerTurn = 1'000;
-
-/// Runs `question(Worker&)` on the worker and waits for its answer.
-template <class Answer, class Question>
-std::optional<Answer> ask(Worker& worker, Question question) {
-  const auto promise = std::make_shared<std::promise<Answer>>();
-  std::future<Answer> answer = promise->get_future();
-  worker.post([promise, question = std::move(question)](Worker& asked) { promise->set_value(question(asked)); });
-  if (answer.wait_for(kPatience) != std::future_status::ready) return std::nullopt;
-  return answer.get();
-}
 
 /// One worker's part of a listing, done bit by bit.
 struct Scan {
@@ -136,13 +128,14 @@ std::optional<std::vector<SessionSummary>> Directory::list(std::string_view prox
 
 std::optional<Directory::Found> Directory::find(std::string_view proxy, std::string_view client_id) {
   Worker& home = *workers_[workers_.front()->home_of(client_id)];
-  auto found = ask<Found>(home, [proxy = std::string(proxy), client_id = std::string(client_id)](Worker& worker) {
-    ProxyRuntime* runtime = worker.proxy(proxy);
-    if (runtime == nullptr) return Found{};
-    const session::Handle handle = runtime->registry.find(client_id);
-    const session::Session* session = runtime->registry.find(handle);
-    return session == nullptr ? Found{} : Found{describe(worker, *runtime, handle, *session)};
-  });
+  auto found = util::ask<Found>(
+      home, kPatience, [proxy = std::string(proxy), client_id = std::string(client_id)](Worker& worker) {
+        ProxyRuntime* runtime = worker.proxy(proxy);
+        if (runtime == nullptr) return Found{};
+        const session::Handle handle = runtime->registry.find(client_id);
+        const session::Session* session = runtime->registry.find(handle);
+        return session == nullptr ? Found{} : Found{describe(worker, *runtime, handle, *session)};
+      });
   if (found && found->session) found->session->node = node_;
   return found;
 }
@@ -159,8 +152,8 @@ std::optional<std::size_t> Directory::remove(std::string_view proxy, std::vector
       const auto last = ids.end() - static_cast<std::ptrdiff_t>(std::min(ids.size(), kRemovedPerTurn));
       std::vector<std::string> some(std::make_move_iterator(last), std::make_move_iterator(ids.end()));
       ids.erase(last, ids.end());
-      const auto count =
-          ask<std::size_t>(*workers_[i], [proxy = std::string(proxy), some = std::move(some)](Worker& worker) {
+      const auto count = util::ask<std::size_t>(
+          *workers_[i], kPatience, [proxy = std::string(proxy), some = std::move(some)](Worker& worker) {
             ProxyRuntime* runtime = worker.proxy(proxy);
             std::size_t gone = 0;
             for (const std::string& id : some) {

@@ -17,10 +17,6 @@ constexpr std::size_t kMessagesPerTurn = 64;
 constexpr std::size_t kMatchesPerTurn = 16'384;
 constexpr std::size_t kFlushesPerTurn = 512;
 
-std::size_t bytes_of(const downlink::Message& message) noexcept {
-  return sizeof message + message.topic.size() + message.payload.size();
-}
-
 }  // namespace
 
 Fanout::Fanout(Worker& worker, const config::NodeConfig& node)
@@ -37,7 +33,7 @@ bool Fanout::push(const downlink::MessagePtr& message) {
       advance(message->partition, message->offset + 1);
       return true;
     }
-    const std::size_t bytes = bytes_of(*message);
+    const std::size_t bytes = message->bytes();
     const bool full =
         inbox_.size() >= limits_.queue_messages || (!inbox_.empty() && inbox_bytes_ + bytes > limits_.queue_bytes);
     if (full) {
@@ -63,10 +59,7 @@ cluster::Offsets Fanout::position() const {
 }
 
 void Fanout::advance(std::int32_t partition, std::int64_t next) {
-  if (partition < 0) return;
-  const auto index = static_cast<std::size_t>(partition);
-  if (index >= position_.size()) position_.resize(index + 1);
-  position_[index] = next;
+  if (partition >= 0) cluster::set_offset(position_, partition, next);
 }
 
 void Fanout::post_run() {
@@ -86,7 +79,7 @@ void Fanout::take_messages() {
     const downlink::MessagePtr message =
         pop(i == 0 ? std::numeric_limits<std::size_t>::max() : bytes_per_turn_ - bytes);
     if (!message) return;
-    bytes += std::min(bytes_of(*message), bytes_per_turn_ - bytes);
+    bytes += std::min(message->bytes(), bytes_per_turn_ - bytes);
     matches += deliver(message);
   }
 }
@@ -101,10 +94,10 @@ void Fanout::flush_some() {
 
 downlink::MessagePtr Fanout::pop(std::size_t room) {
   const std::scoped_lock lock(mutex_);
-  if (inbox_.empty() || bytes_of(*inbox_.front()) > room) return nullptr;
+  if (inbox_.empty() || inbox_.front()->bytes() > room) return nullptr;
   downlink::MessagePtr message = std::move(inbox_.front());
   inbox_.pop_front();
-  inbox_bytes_ -= bytes_of(*message);
+  inbox_bytes_ -= message->bytes();
   advance(message->partition, message->offset + 1);  // this thread delivers it before it asks
   return message;
 }

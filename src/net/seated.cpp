@@ -8,13 +8,6 @@ namespace mqttproxy::net {
 using cluster::Offsets;
 using cluster::Reference;
 
-bool is_behind(const Offsets& from, const Offsets& to) noexcept {
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    if (cluster::offset_in(from, static_cast<std::int32_t>(i)) < to[i]) return true;
-  }
-  return false;
-}
-
 void Seated::take_up(const std::vector<Reference>& references, bool missed) {
   stored_ = references;
   std::ranges::sort(stored_);
@@ -62,8 +55,7 @@ cluster::Cut Seated::cut(const session::Registry& registry, const session::Sessi
   cut.from = state.from;
   if (state.recovering) return cut;
   // Where the worker has not come to it yet, what is before state.from is done with all the same.
-  cut.from.resize(std::max(cut.from.size(), now.size()));
-  for (std::size_t i = 0; i < now.size(); ++i) cut.from[i] = std::max(cut.from[i], now[i]);
+  cluster::raise(cut.from, now);
   return cut;
 }
 
@@ -79,8 +71,8 @@ bool Seated::report(const session::Registry& registry, const session::Session& s
                     const Offsets& now, cluster::Progress& progress) {
   session::StoredSession& state = *session.stored;
   if (state.recovering) {
-    if (is_behind(state.from, progress.position)) progress.behind.push_back(seat);
-  } else if (!is_behind(now, state.from)) {
+    if (cluster::is_behind(state.from, progress.position)) progress.behind.push_back(seat);
+  } else if (!cluster::is_behind(now, state.from)) {
     Offsets().swap(state.from);
   }
   const std::uint32_t version = session.outbox ? session.outbox->version() : 0;

@@ -10,9 +10,6 @@
 
 namespace mqttproxy::net {
 
-/// True when `from` is below `to` in some partition.
-[[nodiscard]] bool is_behind(const cluster::Offsets& from, const cluster::Offsets& to) noexcept;
-
 /// Owner: the connection, one worker's thread. What is asked about a session is asked about one with a StoredSession.
 class Seated {
  public:

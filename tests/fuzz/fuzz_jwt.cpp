@@ -6,7 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "filters/base64url.hpp"
+#include "mqttproxy/util/base64.hpp"
+
 #include "filters/jwt.hpp"
 #include "require.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 
 using mqttproxy::fuzz::require;
 using namespace mqttproxy::filters;
+using mqttproxy::util::decode_base64url;
 
 std::string encode(std::string_view bytes) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

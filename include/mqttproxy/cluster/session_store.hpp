@@ -10,19 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "mqttproxy/cluster/offsets.hpp"
 #include "mqttproxy/downlink/message.hpp"
 #include "mqttproxy/mqtt/packets.hpp"
 
 namespace mqttproxy::cluster {
-
-/// A position in the downlink topic: of each partition the first offset that is still to come. One that is missing
-/// counts as 0.
-using Offsets = std::vector<std::int64_t>;
-
-[[nodiscard]] inline std::int64_t offset_in(const Offsets& offsets, std::int32_t partition) noexcept {
-  const auto index = static_cast<std::size_t>(partition);
-  return index < offsets.size() ? offsets[index] : 0;
-}
 
 /// A QoS 1 message that a client has not acknowledged: where it stands in the downlink topic.
 struct Reference {

@@ -1,6 +1,7 @@
 // A message from a backend to devices.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,6 +22,9 @@ struct Message {
   /// Where it stands in the downlink topic; -1 in memory.
   std::int32_t partition = -1;
   std::int64_t offset = -1;
+
+  /// What it counts for in a queue.
+  [[nodiscard]] std::size_t bytes() const noexcept { return sizeof *this + topic.size() + payload.size(); }
 };
 
 using MessagePtr = std::shared_ptr<const Message>;
