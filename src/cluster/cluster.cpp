@@ -22,6 +22,8 @@ namespace {
 constexpr const char* kClientName = "mqttproxy-sessions";
 constexpr std::chrono::seconds kTick{1};
 constexpr std::chrono::seconds kExpiryInterval{10};
+/// For a message that a session is owed and that this node has not come to yet, at least this long is waited.
+constexpr std::chrono::seconds kGiveUpInterval{30};
 /// Writes under way; whatever fills this is beyond what Kafka takes for a long time.
 constexpr std::uint32_t kMaxWrites = 500'000;
 constexpr std::uint64_t kMaxWriteBytes = 256ULL << 20U;
@@ -149,6 +151,10 @@ void ClusterImpl::tick() {
     for (const auto& partition : partitions_) {
       counters_[ClusterEvent::SessionsExpired].add(partition->expire(std::chrono::system_clock::now()));
     }
+  }
+  if (loaded_ && now >= next_give_up_) {
+    next_give_up_ = now + kGiveUpInterval;
+    history_.give_up_beyond();
   }
   pump();
   count();

@@ -196,6 +196,7 @@ class ClusterImpl final : public Cluster,
   Round round_;
   Clock::time_point next_steward_{};
   Clock::time_point next_expiry_{};
+  Clock::time_point next_give_up_{};
   std::size_t steward_bytes_ = 0;  // written since
   // Writes that are not known to be stored, by token, with the time they were made; and what must not be written before
   // those up to a token are: a checkpoint says that what was written before it counts.

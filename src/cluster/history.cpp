@@ -107,6 +107,26 @@ void History::cancel(JobId id) {
   finish(id);
 }
 
+void History::give_up_beyond() {
+  std::size_t given_up = 0;
+  for (std::size_t p = 0; p < lanes_.size(); ++p) {
+    const std::int64_t position = offset_in(position_, static_cast<std::int32_t>(p));
+    std::vector<Point> lost;
+    auto& points = lanes_[p].points;
+    for (auto it = points.lower_bound(position); it != points.end();) {
+      auto& waiting = it->second;
+      const auto old = std::ranges::partition(waiting, [](const Point& point) { return !point.beyond; });
+      lost.insert(lost.end(), old.begin(), old.end());
+      waiting.erase(old.begin(), old.end());
+      for (Point& point : waiting) point.beyond = true;
+      it = waiting.empty() ? points.erase(it) : std::next(it);
+    }
+    for (const Point& point : lost) settle(point, nullptr, true);
+    given_up += lost.size();
+  }
+  if (given_up != 0) spdlog::warn("downlink references={} are not waited for: nothing has come there", given_up);
+}
+
 void History::finish(JobId id) {
   Job& job = jobs_.at(id);
   for (const auto filter : job.in_tree) (void)tree_.unsubscribe(filter, id);
@@ -130,7 +150,7 @@ void History::seek_owed(JobId id, Job& job) {
       }
       continue;  // else it was no message for anybody any more
     }
-    owing.points[wanted.offset].push_back({id, i});
+    owing.points[wanted.offset].push_back({.job = id, .index = i});
     ++job.missing;
   }
   if (job.missing == 0) begin_scan(id, job);

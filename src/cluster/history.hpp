@@ -31,7 +31,7 @@ enum class HistoryEvent : std::uint8_t {
   Recoveries,      // begun
   FromMemory,      // messages found in memory
   FromKafka,       // … and read again
-  ReferencesLost,  // below the topic's retention
+  ReferencesLost,  // below the topic's retention, or where the stream never came
   ScansCut,        // the stretch to search began below the topic's retention
   MemoryMessages,  // gauge
   MemoryBytes,     // gauge
@@ -62,6 +62,10 @@ class History {
   /// First the references in their order, then what matches. pump() does the work.
   JobId recover(const std::string& proxy, const Recovery& recovery, Sink sink);
   void cancel(JobId job);
+  /// Gives up the references that the stream had not come to at the last call and has not come to now: an expired
+  /// message that nothing follows, a partition that is there no more, a topic that was made anew. Should it come yet,
+  /// the session gets it as it gets everything new.
+  void give_up_beyond();
 
   void on_range(const kafka::OffsetRange& range, const std::vector<PastMessage>& messages);
   void on_range_end(const kafka::OffsetRange& range, std::int64_t oldest);
@@ -91,7 +95,8 @@ class History {
   };
   struct Point {
     JobId job;
-    std::size_t index;  // in owed
+    std::size_t index;    // in owed
+    bool beyond = false;  // at the last give_up_beyond()
   };
   struct Lane {  // one downlink partition
     std::deque<downlink::MessagePtr> recent;

@@ -251,6 +251,23 @@ TEST_F(HistoryTest, a_reference_beyond_the_position_waits_for_the_stream) {
   EXPECT_THAT(got, ElementsAre("0:1#4", "end"));
 }
 
+TEST_F(HistoryTest, a_reference_the_stream_never_comes_to_is_given_up_at_the_second_look) {
+  begin(kPlenty, {10});
+  recover({{}, {{0, 10}, {0, 11}, {7, 3}, {0, 4}}, {}, {}});  // there is no partition 7
+  history->give_up_beyond();
+  recover({{}, {{0, 11, 5}}, {}, {}});  // has not waited as long
+  add(10, 11);
+  history->give_up_beyond();
+  pump();
+  bring(4, 5);
+  bring_end();
+  EXPECT_THAT(got, ElementsAre("0:10", "0:4", "end"));
+  EXPECT_EQ(count(HistoryEvent::ReferencesLost), 2U);
+  add(11, 12);
+  pump();
+  EXPECT_THAT(got, ElementsAre("0:10", "0:4", "end", "0:11#5", "end"));
+}
+
 TEST_F(HistoryTest, a_reference_to_no_message_is_left_out) {
   begin(kPlenty, {10});
   history->add(message(0, 11));  // 10 is none
