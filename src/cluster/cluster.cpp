@@ -109,7 +109,8 @@ void ClusterImpl::drain(std::chrono::milliseconds timeout) {
   // What the workers have posted comes before this.
   std::promise<void> written;
   post([&written](ClusterImpl& self) {
-    self.write_stewards(Clock::time_point::max());
+    self.next_steward_ = {};  // not when it is due, but now
+    self.write_stewards(Clock::now());
     written.set_value();
   });
   (void)written.get_future().wait_for(util::time_left(deadline));
