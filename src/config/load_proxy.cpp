@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::int64_t kMaxInteger = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMinInteger = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kMaxPeriod = 365L * 24 * 3600;
 constexpr std::array<std::string_view, 2> kConnectRefusals = {"mqtt", "easegress"};
 constexpr std::string_view kNoTls = "TLS listeners are not supported in this version";
 
@@ -72,17 +73,17 @@ void refuse_tls(Object& document) {
   }
 }
 
-void refuse_rate_limit(Object& document, std::string_view key) {
+util::Rate read_rate(Object& document, std::string_view key) {
+  util::Rate rate;
   const auto value = document.find_set(key);
-  if (!value) return;
+  if (!value) return rate;
   Object limit(*value);
-  const std::int64_t requests = limit.integer_or("requestRate", 0, 0, kMaxInteger);
-  const std::int64_t bytes = limit.integer_or("bytesRate", 0, 0, kMaxInteger);
-  (void)limit.integer_or("timePeriod", 0, kMinInteger, kMaxInteger);
+  rate.requests = static_cast<std::uint64_t>(limit.integer_or("requestRate", 0, 0, kMaxInteger));
+  rate.bytes = static_cast<std::uint64_t>(limit.integer_or("bytesRate", 0, 0, kMaxInteger));
+  const std::int64_t seconds = limit.integer_or("timePeriod", 1, -kMaxPeriod, kMaxPeriod);
+  rate.period = std::chrono::seconds(std::max<std::int64_t>(seconds, 1));
   limit.finish();
-  if (requests != 0 || bytes != 0) {
-    value->error("rate limits are not supported in this version; remove it, or set requestRate and bytesRate to 0");
-  }
+  return rate;
 }
 
 void read_options(Object& document, ProxyConfig& proxy) {
@@ -202,8 +203,8 @@ ProxyConfig read_proxy(Object& document, const PipelineNames& pipelines) {
   read_listener(document, proxy.listen);
   refuse_tls(document);
   read_options(document, proxy);
-  refuse_rate_limit(document, "connectionLimit");
-  refuse_rate_limit(document, "clientPublishLimit");
+  proxy.connect_rate = read_rate(document, "connectionLimit");
+  proxy.publish_rate = read_rate(document, "clientPublishLimit");
   read_rules(document, pipelines, proxy);
   for (const Obsolete& old : kObsolete) document.obsolete(old.key, old.hint);
   document.finish();

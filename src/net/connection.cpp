@@ -143,6 +143,10 @@ void Connection::on_room() {
   if ((parked_ & bit(Park::Producer)) != 0) unpark(Park::Producer);
 }
 
+void Connection::on_time() {
+  if ((parked_ & bit(Park::Rate)) != 0) unpark(Park::Rate);
+}
+
 void Connection::on_downlink() {
   std::string& replies = worker_.reply_buffer();
   replies.clear();
@@ -233,6 +237,7 @@ void Connection::park(Park why) {
   if (why == Park::Window) events[Event::ParkedWindow].add();
   if (why == Park::Output) events[Event::ParkedOutput].add();
   if (why == Park::Session) events[Event::ParkedSession].add();
+  if (why == Park::Rate) events[Event::ParkedRate].add();
   touch();
 }
 
@@ -247,7 +252,8 @@ void Connection::unpark(Park why) {
 void Connection::touch() {
   if (core_.state() != session::Core::State::Connected) return;  // before CONNECT its own deadline runs on
   // What we do not read we cannot blame on the client. Not for Output: that is its own doing.
-  const bool ours = (parked_ & (bit(Park::Producer) | bit(Park::Window) | bit(Park::Session))) != 0;
+  constexpr unsigned kOurs = bit(Park::Producer) | bit(Park::Window) | bit(Park::Session) | bit(Park::Rate);
+  const bool ours = (parked_ & kOurs) != 0;
   const auto deadline = ours || core_.keep_alive() == 0
                             ? Worker::Clock::time_point::max()
                             : Worker::Clock::now() + std::chrono::milliseconds(1'500) * core_.keep_alive();

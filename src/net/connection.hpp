@@ -17,6 +17,7 @@
 #include "mqttproxy/cluster/session_store.hpp"
 #include "mqttproxy/pipeline/context.hpp"
 #include "mqttproxy/session/core.hpp"
+#include "mqttproxy/util/rate_limit.hpp"
 
 #include "output.hpp"
 #include "shared.hpp"
@@ -33,6 +34,7 @@ enum class Park : std::uint8_t {
   Filter = 4,    // a filter went asynchronous
   Output = 8,    // the peer does not take our bytes
   Session = 16,  // the session store has not answered
+  Rate = 32,     // clientPublishLimit
 };
 
 /// Life: emplace in the worker's slab → start() → events → end() erases it. No event handler holds a pointer to it.
@@ -48,6 +50,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void on_readable(const boost::system::error_code& error);
   void on_writable(const boost::system::error_code& error);
   void on_room();
+  void on_time();  // what it was too early for may be due
   void on_filter_result(pipeline::FilterResult result);
   void on_settled();   // acknowledgements may be due
   void on_downlink();  // messages may wait in the session's outbox
@@ -82,8 +85,12 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::function<void(pipeline::FilterResult)> suspend() override;
 
   session::Step authorise(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
+  /// connectionLimit, asked once.
+  session::Step admit(const mqtt::Connect& packet, session::ConnectAnswer& answer);
+  /// clientPublishLimit. False: parked.
+  bool allow(const mqtt::Publish& packet);
   /// One of the proxy's maxAllowedConnection places; end() gives it back. A takeover always gets one.
-  bool take_place(std::string_view client_id);
+  session::Step take_place(std::string_view client_id, session::ConnectAnswer& answer);
   void attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
   void log_connected(const mqtt::Connect& packet, std::string_view client_id) const;
 
@@ -140,6 +147,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::string address_;                                // of the peer
   std::unique_ptr<pipeline::Context::Memory> memory_;  // of a run that waits
   std::unique_ptr<Seated> seated_;                     // while the session store is owed a release
+  std::unique_ptr<util::RateLimit> publish_rate_;      // once there is something to limit
   session::Handle self_;
   session::Handle session_;
   session::Handle publication_;  // of the PUBLISH that waits
@@ -153,7 +161,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   bool read_armed_ = false;
   bool write_armed_ = false;
   bool peer_gone_ = false;
-  bool partial_ = false;  // what is in the stash began in an earlier read
+  bool admitted_ = false;  // by connectionLimit
+  bool partial_ = false;   // what is in the stash began in an earlier read
 };
 
 }  // namespace mqttproxy::net

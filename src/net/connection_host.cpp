@@ -10,6 +10,25 @@
 
 namespace mqttproxy::net {
 
+namespace {
+
+/// What a packet counts for in a rate limit, as documents for Easegress expect it: its remaining length and 8.
+constexpr std::uint64_t kPacketCost = 8;
+
+std::uint64_t cost(const mqtt::Connect& packet) noexcept {
+  const auto field = [](const auto& text) { return text ? 2 + text->size() : 0; };
+  std::uint64_t length = 10 + 2 + packet.client_id.size() + field(packet.username) + field(packet.password);
+  if (packet.will) length += 2 + packet.will->topic.size() + 2 + packet.will->payload.size();
+  return length + kPacketCost;
+}
+
+std::uint64_t cost(const mqtt::Publish& packet) noexcept {
+  const std::uint64_t packet_id = packet.qos == mqtt::Qos::AtMostOnce ? 0 : 2;
+  return 2 + packet.topic.size() + packet_id + packet.payload.size() + kPacketCost;
+}
+
+}  // namespace
+
 using config::RuleType;
 using mqtt::ConnectReturnCode;
 using pipeline::Action;
@@ -60,15 +79,13 @@ Step Connection::on_connect(const mqtt::Connect& packet, session::ConnectAnswer&
     move_to_ = home;
     return Step::Wait;
   }
-  Step step = seated_ ? Step::Done : authorise(packet, client_id, answer);
+  Step step = admit(packet, answer);
+  if (step == Step::Done && !seated_) step = authorise(packet, client_id, answer);
   // Nobody else can have a client id that was made here.
   if (step == Step::Done && worker_.shared().store != nullptr && !packet.client_id.empty()) {
     step = claim(packet, client_id, answer);
   }
-  if (step == Step::Done && !take_place(client_id)) {
-    answer.return_code = ConnectReturnCode::ServerUnavailable;
-    step = Step::Close;
-  }
+  if (step == Step::Done) step = take_place(client_id, answer);
   if (step == Step::Done) seated_ ? resume(packet, client_id, answer) : attach(packet, client_id, answer);
   if (step == Step::Close && core_.client_id().empty()) core_.set_client_id(std::string(client_id));  // for the log
   return step;
@@ -81,6 +98,7 @@ Step Connection::authorise(const mqtt::Connect& packet, std::string_view client_
   pipeline::Context& context = begin(mqtt::PacketType::Connect, client_id, packet.username);
   context.connect = &packet;
   if (!run(*pipeline, context)) return Step::Wait;
+  if (!context.reason().empty()) answer.detail = context.reason();
   switch (context.action()) {
     case Action::None:
     case Action::Drop:
@@ -96,14 +114,37 @@ Step Connection::authorise(const mqtt::Connect& packet, std::string_view client_
   return Step::Close;
 }
 
-bool Connection::take_place(std::string_view client_id) {
+Step Connection::admit(const mqtt::Connect& packet, session::ConnectAnswer& answer) {
+  if (admitted_) return Step::Done;  // the packet is looked at again
+  const std::uint64_t bytes = cost(packet);
+  admitted_ = worker_.shared().connect_limits[proxy_.index].take(proxy_.config->connect_rate, bytes);
+  if (admitted_) return Step::Done;
+  worker_.counters().events[Event::ConnectsLimited].add();
+  answer.return_code = ConnectReturnCode::ServerUnavailable;
+  answer.detail = "refused by connectionLimit";
+  return Step::Close;
+}
+
+bool Connection::allow(const mqtt::Publish& packet) {
+  const util::Rate& rate = proxy_.config->publish_rate;
+  if (!rate.limited()) return true;
+  if (!publish_rate_) publish_rate_ = std::make_unique<util::RateLimit>();
+  if (publish_rate_->take(rate, cost(packet), Worker::Clock::now())) return true;
+  park(Park::Rate);
+  worker_.wait_for_time(self_);
+  return false;
+}
+
+Step Connection::take_place(std::string_view client_id, session::ConnectAnswer& answer) {
   // Counted first, compared then: two workers must not both take the last place.
   auto& connected = worker_.shared().connected[proxy_.index];
   const std::uint32_t before = connected.fetch_add(1, std::memory_order_relaxed);
   const std::uint32_t limit = proxy_.config->max_allowed_connection;
-  if (limit == 0 || before < limit || proxy_.registry.connected(client_id)) return true;
+  if (limit == 0 || before < limit || proxy_.registry.connected(client_id)) return Step::Done;
   connected.fetch_sub(1, std::memory_order_relaxed);
-  return false;
+  answer.return_code = ConnectReturnCode::ServerUnavailable;
+  answer.detail = "refused by maxAllowedConnection";
+  return Step::Close;
 }
 
 void Connection::attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer) {
@@ -123,6 +164,7 @@ void Connection::log_connected(const mqtt::Connect& packet, std::string_view cli
 PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWindow::Sequence sequence) {
   Publication* publication = worker_.publications().find(publication_);  // of a run that is repeated
   if (publication == nullptr) {
+    if (!allow(packet)) return PublishStep::Wait;
     publication_ = worker_.publications().emplace(
         Publication{self_, session_, &proxy_, sequence, 1, packet.packet_id, packet.qos, kafka::Outcome::Stored, 0});
     publication = worker_.publications().find(publication_);

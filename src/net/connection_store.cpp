@@ -37,6 +37,7 @@ Step Connection::claim(const mqtt::Connect& packet, std::string_view client_id, 
   if (seated_->claimed) return Step::Done;
   if (seated_->late) {
     answer.return_code = ConnectReturnCode::ServerUnavailable;
+    answer.detail = "refused because Kafka has not answered in time";
     return Step::Close;
   }
   park(Park::Session);

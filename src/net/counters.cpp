@@ -52,6 +52,8 @@ constexpr Family<Event> kCounters[] = {
     {Event::ParkedWindow, kParks, kParksHelp, "cause", "ack_window"},
     {Event::ParkedOutput, kParks, kParksHelp, "cause", "output"},
     {Event::ParkedSession, kParks, kParksHelp, "cause", "session"},
+    {Event::ParkedRate, kParks, kParksHelp, "cause", "rate"},
+    {Event::ConnectsLimited, "mqttproxy_connects_limited_total", "CONNECT packets refused by connectionLimit."},
     {Event::Stored, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "stored"},
     {Event::DeadLettered, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dead_lettered"},
     {Event::Dropped, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dropped"},

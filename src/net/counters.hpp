@@ -23,7 +23,9 @@ enum class Event : std::uint8_t {
   ParkedWindow,
   ParkedOutput,
   ParkedSession,
-  Unacked,  // gauge: PUBLISH packets without a final answer
+  ParkedRate,
+  ConnectsLimited,  // refused by connectionLimit
+  Unacked,          // gauge: PUBLISH packets without a final answer
   Stored,
   DeadLettered,
   Dropped,

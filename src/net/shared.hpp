@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "mqttproxy/cluster/session_store.hpp"
@@ -14,16 +15,32 @@
 #include "mqttproxy/pipeline/pipeline.hpp"
 #include "mqttproxy/session/core.hpp"
 #include "mqttproxy/session/session.hpp"
+#include "mqttproxy/util/rate_limit.hpp"
 
 namespace mqttproxy::net {
 
+/// The connectionLimit of a proxy. Any thread.
+class ConnectLimit {
+ public:
+  [[nodiscard]] bool take(const util::Rate& rate, std::uint64_t bytes) {
+    if (!rate.limited()) return true;
+    const std::scoped_lock lock(mutex_);
+    return limit_.take(rate, bytes, std::chrono::steady_clock::now());
+  }
+
+ private:
+  std::mutex mutex_;
+  util::RateLimit limit_;
+};
+
 /// Touched on connect and disconnect only, never per packet.
 struct Shared {
-  explicit Shared(std::size_t proxies) : connected(proxies) {}
+  explicit Shared(std::size_t proxies) : connected(proxies), connect_limits(proxies) {}
 
   std::uint32_t max_connections = 0;
   std::atomic<std::uint32_t> connections{0};          // open sockets, all workers
   std::vector<std::atomic<std::uint32_t>> connected;  // connected clients by proxy
+  std::vector<ConnectLimit> connect_limits;           // by proxy
 
   // Fixed before the workers start.
   cluster::SessionStore* store = nullptr;  // none: sessions live in this node's memory

@@ -295,6 +295,9 @@ void Worker::sweep() {
   connections_.for_each([now](Handle, Cell& cell) {
     if (now >= cell.deadline) cell.connection->on_deadline();
   });
+  for (const Handle handle : std::exchange(waiting_for_time_, {})) {
+    if (Connection* connection = find(handle)) connection->on_time();
+  }
   if (now >= next_session_sweep_) {
     next_session_sweep_ = now + kSessionSweepInterval;
     for (ProxyRuntime& proxy : proxies_) counters_.events[Event::SessionsExpired].add(proxy.registry.expire(now));

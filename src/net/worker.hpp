@@ -101,6 +101,8 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   void set_deadline(session::Handle connection, Clock::time_point deadline) noexcept;
   void erase(session::Handle connection);
   void wait_for_room(session::Handle connection);
+  /// on_time() with the next sweep.
+  void wait_for_time(session::Handle connection) { waiting_for_time_.push_back(connection); }
   /// The connection gives up a PUBLISH before all its records are with a producer. Unknown handles are ignored.
   void abandon(session::Handle publication) noexcept;
   void move_home(session::Handle connection, unsigned home, Arrival arrival);
@@ -154,6 +156,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   session::Slab<Cell> connections_;
   session::Slab<Publication> publications_;
   std::vector<session::Handle> waiting_for_room_;
+  std::vector<session::Handle> waiting_for_time_;
   std::vector<session::Handle> settled_;  // connections with due acknowledgements, during one batch of reports
   Wills wills_;
   /// Positions at the last two reports. What is reported trails by that much, so that only clients slower than that

@@ -100,7 +100,7 @@ Step Core::handle_connect(std::string_view body, std::string& out) {
   if (step == Step::Wait) return step;
   if (step == Step::Close) {
     if (state_ == State::Closed) return step;
-    return refuse_connect(answer.return_code, "connect refused", Errc::Ok, out);
+    return refuse_connect(answer.return_code, answer.detail, Errc::Ok, out);
   }
   session_ = answer.session;
   accept(*packet);

@@ -13,6 +13,7 @@
 
 #include "mqttproxy/config/diagnostics.hpp"
 #include "mqttproxy/config/value.hpp"
+#include "mqttproxy/util/rate_limit.hpp"
 
 namespace mqttproxy::config {
 
@@ -96,6 +97,8 @@ struct ProxyConfig {
   std::string name;
   Endpoint listen{"::", 0};                  // `address` and `port`; "::" takes IPv4 as well
   std::uint32_t max_allowed_connection = 0;  // 0: unlimited
+  util::Rate connect_rate;                   // `connectionLimit`: CONNECT packets, all together
+  util::Rate publish_rate;                   // `clientPublishLimit`: PUBLISH packets of each connection
   /// Index into Config::pipelines per RuleType; nullopt: no rule for that packet type.
   std::array<std::optional<std::size_t>, 5> pipelines{};
   bool easegress_connect_refusal = false;  // connectRefusal: easegress – always return code 5

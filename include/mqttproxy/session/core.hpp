@@ -54,7 +54,8 @@ enum class CloseCause : std::uint8_t {
 struct ConnectAnswer {
   mqtt::ConnectReturnCode return_code = mqtt::ConnectReturnCode::NotAuthorized;
   bool session_present = false;
-  Session* session = nullptr;  // set when accepted; outlives the Core or detach() is called
+  Session* session = nullptr;                   // set when accepted; outlives the Core or detach() is called
+  std::string_view detail = "connect refused";  // why, for the log; a literal
 };
 
 /// Implemented by net's connection. Called on the owner's thread from within feed().

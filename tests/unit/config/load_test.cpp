@@ -176,6 +176,7 @@ TEST(Load, a_proxy_with_only_what_it_needs) {
   EXPECT_EQ(proxy.listen.port, 1883);
   EXPECT_EQ(proxy.max_allowed_connection, 0U);
   EXPECT_FALSE(proxy.easegress_connect_refusal);
+  EXPECT_FALSE(proxy.connect_rate.limited() || proxy.publish_rate.limited());
   EXPECT_EQ(proxy.mark.line, 1);
 }
 
@@ -183,8 +184,8 @@ TEST(Load, every_living_key_of_a_proxy_arrives) {
   const auto loaded = load_text(
       "kind: MQTTProxy\nname: m\nversion: v\nlabels: {a: b}\ncreatedAt: x\naddress: 10.1.2.3\nport: 0\n"
       "useTLS: false\ncertificate: []\nlisteners: []\nclientCAFile: ''\ntopicCacheSize: -1\nbrokerMode: false\n"
-      "maxAllowedConnection: 4294967295\nconnectRefusal: easegress\nconnectionLimit: {timePeriod: 10}\n"
-      "clientPublishLimit: {requestRate: 0, bytesRate: 0}\nrules:\n"
+      "maxAllowedConnection: 4294967295\nconnectRefusal: easegress\nconnectionLimit: {timePeriod: 10, bytesRate: 5}\n"
+      "clientPublishLimit: {requestRate: 7, bytesRate: 0, timePeriod: -1}\nrules:\n"
       "- {when: {packetType: Publish}, pipeline: b}\n- {when: {packetType: Connect}, pipeline: a}\n"
       "- {when: {packetType: Subscribe}, pipeline: a}\n- {when: {packetType: Unsubscribe}, pipeline: b}\n"
       "- {when: {packetType: Disconnect}, pipeline: a}\n"
@@ -195,6 +196,12 @@ TEST(Load, every_living_key_of_a_proxy_arrives) {
   EXPECT_EQ(proxy.listen.port, 0);
   EXPECT_EQ(proxy.max_allowed_connection, 4'294'967'295U);
   EXPECT_TRUE(proxy.easegress_connect_refusal);
+  EXPECT_EQ(proxy.connect_rate.requests, 0U);
+  EXPECT_EQ(proxy.connect_rate.bytes, 5U);
+  EXPECT_EQ(proxy.connect_rate.period, 10s);
+  EXPECT_EQ(proxy.publish_rate.requests, 7U);
+  EXPECT_EQ(proxy.publish_rate.bytes, 0U);
+  EXPECT_EQ(proxy.publish_rate.period, 1s) << "as Easegress takes what is not above 0";
   EXPECT_EQ(proxy.pipelines[place(RuleType::Publish)], 1U);
   EXPECT_EQ(proxy.pipelines[place(RuleType::Connect)], 0U);
   EXPECT_EQ(proxy.pipelines[place(RuleType::Subscribe)], 0U);
