@@ -60,7 +60,15 @@ Step Connection::on_connect(const mqtt::Connect& packet, session::ConnectAnswer&
     move_to_ = home;
     return Step::Wait;
   }
-  Step step = seated_ ? Step::Done : authorise(packet, client_id, answer);
+  mqtt::Connect named = packet;
+  if (proxy_.config->username_from_certificate) {
+    if (!name_by_certificate(named)) {
+      answer.return_code = ConnectReturnCode::NotAuthorized;
+      return Step::Close;
+    }
+    answer.username = named.username;
+  }
+  Step step = seated_ ? Step::Done : authorise(named, client_id, answer);
   // Nobody else can have a client id that was made here.
   if (step == Step::Done && worker_.shared().store != nullptr && !packet.client_id.empty()) {
     step = claim(packet, client_id, answer);
@@ -96,6 +104,12 @@ Step Connection::authorise(const mqtt::Connect& packet, std::string_view client_
   return Step::Close;
 }
 
+bool Connection::name_by_certificate(mqtt::Connect& packet) {
+  packet.username = tls_ ? tls_->holder() : std::nullopt;
+  packet.password.reset();
+  return packet.username.has_value();
+}
+
 bool Connection::take_place(std::string_view client_id) {
   // Counted first, compared then: two workers must not both take the last place.
   auto& connected = worker_.shared().connected[proxy_.index];
@@ -116,8 +130,9 @@ void Connection::attach(const mqtt::Connect& packet, std::string_view client_id,
 }
 
 void Connection::log_connected(const mqtt::Connect& packet, std::string_view client_id) const {
-  spdlog::info("client connected client_id=\"{}\" address={} proxy={} clean_session={} keep_alive={}",
-               util::printable(client_id), address_, proxy_.config->name, packet.clean_session, packet.keep_alive);
+  spdlog::info("client connected client_id=\"{}\" address={} proxy={} clean_session={} keep_alive={}{}{}",
+               util::printable(client_id), address_, proxy_.config->name, packet.clean_session, packet.keep_alive,
+               tls_ ? " tls=" : "", tls_ ? tls_->version() : "");
 }
 
 PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWindow::Sequence sequence) {

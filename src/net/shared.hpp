@@ -15,6 +15,8 @@
 #include "mqttproxy/session/core.hpp"
 #include "mqttproxy/session/session.hpp"
 
+#include "tls_context.hpp"
+
 namespace mqttproxy::net {
 
 /// Touched on connect and disconnect only, never per packet.
@@ -28,6 +30,7 @@ struct Shared {
   // Fixed before the workers start.
   cluster::SessionStore* store = nullptr;  // none: sessions live in this node's memory
   std::chrono::milliseconds claim_timeout{};
+  std::vector<std::unique_ptr<TlsContext>> tls;  // of TLS listeners
 };
 
 /// One MQTTProxy as one worker sees it.
