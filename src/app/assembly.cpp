@@ -5,6 +5,7 @@
 
 #include "mqttproxy/downlink/kafka_bus.hpp"
 #include "mqttproxy/filters/register.hpp"
+#include "mqttproxy/net/server.hpp"
 #include "mqttproxy/util/deadline.hpp"
 
 namespace mqttproxy::app {
@@ -42,6 +43,7 @@ std::optional<config::Config> load_and_validate(const std::string& file) {
     NoSink sink;
     (void)build_pipelines(*config,
                           make_registry([&sink](const kafka::ProducerOptions&) -> kafka::RecordSink& { return sink; }));
+    net::check_tls(*config);
     if (config->node.downlink.mode == config::DownlinkMode::Kafka) (void)cluster::read_cluster(*config);
   }
   if (!diagnostics->ok()) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mqttproxy/config/config.hpp"
 #include "mqttproxy/config/value.hpp"
@@ -27,6 +28,8 @@ struct PipelineNames {
   bool complete = true;                                   // false: a document was too broken to tell its name
 };
 
+/// The listener of the document's own keys, then those of its list `listeners`.
+[[nodiscard]] std::vector<ListenerConfig> read_listeners(Object& document);
 [[nodiscard]] NodeConfig read_node(Object& document);
 [[nodiscard]] PipelineConfig read_pipeline(Object& document);
 [[nodiscard]] ProxyConfig read_proxy(Object& document, const PipelineNames& pipelines);

@@ -118,17 +118,25 @@ PipelineNames load_pipelines(Documents& documents, Config& config, const Diagnos
   return names;
 }
 
+void claim_ports(std::vector<ListenerConfig>& claimed, const ProxyConfig& proxy) {
+  for (const ListenerConfig& listener : proxy.listeners) {
+    const auto rival = std::ranges::find_if(
+        claimed, [&](const ListenerConfig& other) { return collide(other.endpoint, listener.endpoint); });
+    if (rival != claimed.end()) {  // then both have a port
+      listener.place->error("port " + std::to_string(listener.endpoint.port) +
+                            " is already taken by the listener at line " + std::to_string(rival->place->mark().line));
+    }
+    claimed.push_back(listener);
+  }
+}
+
 void load_proxies(Documents& documents, const PipelineNames& pipelines, Config& config, Diagnostics& diagnostics) {
   NameLines claimed;
+  std::vector<ListenerConfig> claimed_ports;
   for (Object& document : documents.proxies) {
     ProxyConfig proxy = read_proxy(document, pipelines);
     if (!proxy.name.empty()) claim_name(claimed, proxy.name, document);
-    const auto rival = std::ranges::find_if(
-        config.proxies, [&](const ProxyConfig& other) { return collide(other.listen, proxy.listen); });
-    if (rival != config.proxies.end()) {
-      document.find("port")->error("port " + std::to_string(proxy.listen.port) +
-                                   " is already taken by the MQTTProxy at line " + std::to_string(rival->mark.line));
-    }
+    claim_ports(claimed_ports, proxy);
     config.proxies.push_back(std::move(proxy));
   }
   if (documents.proxies.empty() && documents.complete) {

@@ -5,7 +5,6 @@
 #include "mqttproxy/util/text.hpp"
 
 #include "documents.hpp"
-#include "endpoint.hpp"
 #include "place.hpp"
 
 namespace mqttproxy::config {
@@ -16,7 +15,7 @@ constexpr std::int64_t kMaxInteger = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMinInteger = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kMaxPeriod = 365L * 24 * 3600;
 constexpr std::array<std::string_view, 2> kConnectRefusals = {"mqtt", "easegress"};
-constexpr std::string_view kNoTls = "TLS listeners are not supported in this version";
+constexpr std::array<std::string_view, 2> kUsernames = {"fromConnect", "fromCertificate"};
 
 struct Obsolete {
   std::string_view key, hint;
@@ -30,48 +29,6 @@ constexpr std::array kObsolete = {
              "use an MQTTClientAuth filter in the pipeline of the Connect rule: its list \"auth\" has username and "
              "saltedSha256Pass instead of userName and passBase64"},
 };
-
-void read_listener(Object& document, Endpoint& listen) {
-  if (const auto port = document.require("port")) {
-    const auto number = port->as_integer(0, std::numeric_limits<std::uint16_t>::max());
-    listen.port = static_cast<std::uint16_t>(number.value_or(0));
-  }
-  const auto value = document.find_set("address");
-  const auto text = value ? value->as_string() : std::nullopt;
-  if (!text) return;
-  if (const auto address = parse_address(*text)) {
-    listen.host = *address;
-  } else {
-    value->error("expected an IPv4 or IPv6 address or localhost, without a port, found " + describe(value->node()));
-  }
-}
-
-void check_certificate(const Value& value) {
-  Object certificate(value);
-  for (const std::string_view key : {"name", "cert", "key", "certFile", "keyFile"}) {
-    (void)certificate.string_or(key, "");
-  }
-  certificate.finish();
-}
-
-/// TLS is checked as far as its shape is known, then refused: a listener that the file wants encrypted never opens
-/// in the clear.
-void refuse_tls(Object& document) {
-  const auto use_tls = document.find_set("useTLS");
-  if (use_tls && use_tls->as_bool().value_or(false)) use_tls->error(std::string(kNoTls));
-  if (const auto list = document.find_set("certificate")) {
-    const std::vector<Value> certificates = list->as_list();
-    for (const Value& certificate : certificates) check_certificate(certificate);
-    if (!certificates.empty()) list->error(std::string(kNoTls));
-  }
-  if (const auto file = document.find_set("clientCAFile")) {
-    const auto name = file->as_string();
-    if (name && !name->empty()) file->error(std::string(kNoTls));
-  }
-  if (const auto list = document.find_set("listeners"); list && !list->as_list().empty()) {
-    list->error("further listeners are not supported in this version; \"address\" and \"port\" are the only one");
-  }
-}
 
 util::Rate read_rate(Object& document, std::string_view key) {
   util::Rate rate;
@@ -101,6 +58,19 @@ void read_options(Object& document, ProxyConfig& proxy) {
   }
   const auto refusal = document.find_set("connectRefusal");
   proxy.easegress_connect_refusal = refusal && refusal->as_choice(kConnectRefusals) == "easegress";
+}
+
+void read_username(Object& document, ProxyConfig& proxy) {
+  const auto username = document.find_set("username");
+  proxy.username_from_certificate = username && username->as_choice(kUsernames) == "fromCertificate";
+  if (!proxy.username_from_certificate) return;
+  const auto bare = std::ranges::find_if(proxy.listeners, [](const ListenerConfig& listener) {
+    return !listener.tls || !listener.tls->client_ca;
+  });
+  if (bare != proxy.listeners.end()) {
+    username->error("every listener of this proxy must have \"useTLS: true\" and a clientCAFile; that of port " +
+                    std::to_string(bare->endpoint.port) + " has not");
+  }
 }
 
 /// Reads `rules` into ProxyConfig::pipelines.
@@ -200,8 +170,8 @@ ProxyConfig read_proxy(Object& document, const PipelineNames& pipelines) {
   proxy.mark = document.value().mark();
   ignore_metadata(document);
   if (const auto name = document.require("name")) proxy.name = read_name(*name).value_or("");
-  read_listener(document, proxy.listen);
-  refuse_tls(document);
+  proxy.listeners = read_listeners(document);
+  read_username(document, proxy);
   read_options(document, proxy);
   proxy.connect_rate = read_rate(document, "connectionLimit");
   proxy.publish_rate = read_rate(document, "clientPublishLimit");

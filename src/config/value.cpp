@@ -73,9 +73,18 @@ std::optional<std::string> Value::as_secret() const {
   const bool in_file = node_.IsDefined() && node_.IsScalar() && node_.Scalar().starts_with(kFilePrefix);
   std::optional<std::string> text = scalar("text");
   if (!text || !in_file) return text;
+  return read_named(std::string_view(*text).substr(kFilePrefix.size()), kMaxSecretBytes);
+}
+
+std::optional<std::string> Value::as_file(std::size_t max_bytes) const {
+  const std::optional<std::string> name = scalar("the path of a file");
+  return name ? read_named(*name, max_bytes) : std::nullopt;
+}
+
+std::optional<std::string> Value::read_named(std::string_view name, std::size_t max_bytes) const {
   // An absolute path replaces the folder.
   const auto folder = std::filesystem::path(diagnostics_->file()).parent_path();
-  SourcedText content = read_file(folder / text->substr(kFilePrefix.size()), kMaxSecretBytes);
+  SourcedText content = read_file(folder / name, max_bytes);
   if (content.ok()) drop_last_line_break(content.text);
   if (content.ok() && content.text.empty()) content.problem = "it is empty";
   if (!content.ok()) {

@@ -1,9 +1,9 @@
-// Socket I/O of a connection. What the protocol asks of its surroundings is in connection_host.cpp.
+// Bytes in and out of a connection, and its end. The socket is in connection_stream.cpp; what the protocol
+// asks of its surroundings is in connection_host.cpp.
 #include "connection.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -33,22 +33,16 @@ constexpr std::uint8_t bit(Park why) noexcept {
   return static_cast<std::uint8_t>(why);
 }
 
-boost::system::error_code last_error() noexcept {
-  return {errno, boost::system::system_category()};
-}
-
-bool is_transient(int error) noexcept {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
-
 }  // namespace
 
-Connection::Connection(Worker& worker, ProxyRuntime& proxy, int fd, std::string address)
+Connection::Connection(Worker& worker, ProxyRuntime& proxy, Arrival& arrival)
     : worker_(worker),
       proxy_(proxy),
-      descriptor_(worker.io(), fd),
+      descriptor_(worker.io(), arrival.fd),
+      tls_(std::move(arrival.tls)),
       core_(*this, proxy.settings, worker.counters().packets),
-      address_(std::move(address)) {
+      address_(std::move(arrival.address)),
+      awaits_proxy_header_(arrival.proxy_header) {
   worker_.counters().events[Event::Connections].add();
 }
 
@@ -66,8 +60,9 @@ void Connection::start(session::Handle self, std::string_view received) {
 
 void Connection::on_readable(const boost::system::error_code& error) {
   read_armed_ = false;
-  if (error) return lost(error);
+  if (error) return lost("connection reset");
   if (worker_.reading_stopped() || parked_ != 0) return;
+  if (awaits_proxy_header_) return read_proxy_header();
   const bool large = stash_.size() > Worker::kMergeBytes;  // then one incomplete packet of known size
   const std::size_t room =
       large ? std::min(core_.wanted_bytes() - stash_.size(), Worker::kReadBytes) : Worker::kReadBytes;
@@ -75,11 +70,10 @@ void Connection::on_readable(const boost::system::error_code& error) {
   const std::size_t offset = large ? 0 : stash_.size();
   char* buffer = worker_.read_buffer();
   if (offset != 0) std::memcpy(buffer, stash_.data(), offset);
-  const ssize_t received = ::recv(descriptor_.native_handle(), buffer + offset, room, 0);
-  if (received == 0) return lost({});
-  if (received < 0) return is_transient(errno) ? go_on() : lost(last_error());
-  worker_.counters().events[Event::BytesIn].add(static_cast<std::uint64_t>(received));
-  const std::size_t bytes = offset + static_cast<std::size_t>(received);
+  const Io received = read(buffer + offset, room);
+  if (received.bytes == 0) return on_no_bytes(received.status);
+  worker_.counters().events[Event::BytesIn].add(received.bytes);
+  const std::size_t bytes = offset + received.bytes;
   if (!large) return consume({buffer, bytes});
   stash_.append(buffer, bytes);
   stash_.size() < core_.wanted_bytes() ? go_on() : consume_stash();
@@ -198,22 +192,10 @@ void Connection::send(std::string_view bytes, const session::DeliveryPtr& large)
   if (unsent_replies_ > kMaxUnsentReplies) park(Park::Output);
 }
 
-std::size_t Connection::write(std::span<iovec> parts) {
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  const ssize_t sent = ::sendmsg(descriptor_.native_handle(), &message, MSG_NOSIGNAL);
-  if (sent < 0) {
-    peer_gone_ = !is_transient(errno);
-    return 0;
-  }
-  worker_.counters().events[Event::BytesOut].add(static_cast<std::uint64_t>(sent));
-  return static_cast<std::size_t>(sent);
-}
-
 void Connection::on_writable(const boost::system::error_code& error) {
   write_armed_ = false;
-  if (error) return lost(error);
+  if (error) return lost("connection reset");
+  if (tls_ && tls_->read_wants_write() && output_.empty()) return on_readable({});
   std::array<iovec, 3> parts = output_.parts();
   output_.consume(write(parts));
   unsent_replies_ = std::min(unsent_replies_, static_cast<std::uint32_t>(output_.copied_bytes()));
@@ -264,31 +246,12 @@ void Connection::go_on() {
   if (core_.state() == session::Core::State::Closed) return end(core_.close_cause(), core_.close_detail());
   if (peer_gone_) return end(CloseCause::ConnectionLost, "connection lost while sending");
   if (move_to_) {
-    worker_.move_home(self_, *move_to_,
-                      Arrival{descriptor_.release(), proxy_.index, std::move(address_), std::move(stash_)});
+    worker_.move_home(
+        self_, *move_to_,
+        Arrival{descriptor_.release(), proxy_.index, std::move(address_), std::move(stash_), std::move(tls_), false});
     return;
   }
   if (parked_ == 0 && !worker_.reading_stopped()) arm_read();
-}
-
-void Connection::arm_read() {
-  if (std::exchange(read_armed_, true)) return;
-  descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                         [&worker = worker_, self = self_](const boost::system::error_code& error) {
-                           if (Connection* connection = worker.find(self)) connection->on_readable(error);
-                         });
-}
-
-void Connection::arm_write() {
-  if (std::exchange(write_armed_, true)) return;
-  descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_write,
-                         [&worker = worker_, self = self_](const boost::system::error_code& error) {
-                           if (Connection* connection = worker.find(self)) connection->on_writable(error);
-                         });
-}
-
-void Connection::lost(const boost::system::error_code& error) {
-  end(CloseCause::ConnectionLost, error ? "connection reset" : "closed by peer");
 }
 
 void Connection::end(CloseCause cause, std::string_view detail) {
@@ -305,6 +268,7 @@ void Connection::end(CloseCause cause, std::string_view detail) {
     publish_will();
     run_disconnect_pipeline();
   }
+  if (tls_ && !peer_gone_ && output_.empty()) tls_->close();
   if (core_.close_cause() == CloseCause::ConnectRefused) {
     // Bytes left unread would turn close() into a reset that can overtake the CONNACK.
     ::shutdown(descriptor_.native_handle(), SHUT_WR);

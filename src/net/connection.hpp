@@ -19,6 +19,7 @@
 #include "mqttproxy/session/core.hpp"
 #include "mqttproxy/util/rate_limit.hpp"
 
+#include "arrival.hpp"
 #include "output.hpp"
 #include "shared.hpp"
 
@@ -40,7 +41,8 @@ enum class Park : std::uint8_t {
 /// Life: emplace in the worker's slab → start() → events → end() erases it. No event handler holds a pointer to it.
 class Connection final : public session::Host, public pipeline::Suspender {
  public:
-  Connection(Worker& worker, ProxyRuntime& proxy, int fd, std::string address);
+  /// All of `arrival` but what was received, which start() takes.
+  Connection(Worker& worker, ProxyRuntime& proxy, Arrival& arrival);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -92,6 +94,9 @@ class Connection final : public session::Host, public pipeline::Suspender {
   /// One of the proxy's maxAllowedConnection places; end() gives it back. A takeover always gets one.
   session::Step take_place(std::string_view client_id, session::ConnectAnswer& answer);
   void attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
+  /// What the filters see of CONNECT: with `username: fromCertificate` the certificate's name instead of what the
+  /// packet says.
+  session::Step name_by_certificate(mqtt::Connect& packet, session::ConnectAnswer& answer);
   void log_connected(const mqtt::Connect& packet, std::string_view client_id) const;
 
   // With a session store.
@@ -125,14 +130,20 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void append_messages(session::Outbox& outbox, std::string& bytes);
   /// Both parts in one write, of `large` the payload; what the socket does not take waits in output_.
   void send(std::string_view bytes, const session::DeliveryPtr& large = {});
+  Io read(char* buffer, std::size_t room);
   /// Returns how many bytes the socket has taken.
   std::size_t write(std::span<iovec> parts);
+  void read_proxy_header();
+  /// There was nothing to read, for this reason.
+  void on_no_bytes(IoStatus status);
+  /// What a connection has not done in time that is no client yet; counts it.
+  std::string_view note_overdue();
   void park(Park why);
   void unpark(Park why);
   void go_on();  // after anything that may have changed: close, move home, or arm what has to be awaited
   void arm_read();
   void arm_write();
-  void lost(const boost::system::error_code& error);
+  void lost(std::string_view detail);
   void publish_will();
   void run_disconnect_pipeline();
   void log_end() const;
@@ -141,6 +152,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   Worker& worker_;
   ProxyRuntime& proxy_;
   boost::asio::posix::stream_descriptor descriptor_;
+  std::unique_ptr<TlsStream> tls_;  // nullptr: plain
   session::Core core_;
   std::string stash_;                                  // received, not consumed
   Output output_;                                      // to be sent
@@ -162,7 +174,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   bool write_armed_ = false;
   bool peer_gone_ = false;
   bool admitted_ = false;  // by connectionLimit
-  bool partial_ = false;   // what is in the stash began in an earlier read
+  bool awaits_proxy_header_ = false;
+  bool partial_ = false;  // what is in the stash began in an earlier read
 };
 
 }  // namespace mqttproxy::net

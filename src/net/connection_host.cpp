@@ -79,8 +79,10 @@ Step Connection::on_connect(const mqtt::Connect& packet, session::ConnectAnswer&
     move_to_ = home;
     return Step::Wait;
   }
+  mqtt::Connect named = packet;
   Step step = admit(packet, answer);
-  if (step == Step::Done && !seated_) step = authorise(packet, client_id, answer);
+  if (step == Step::Done) step = name_by_certificate(named, answer);
+  if (step == Step::Done && !seated_) step = authorise(named, client_id, answer);
   // Nobody else can have a client id that was made here.
   if (step == Step::Done && worker_.shared().store != nullptr && !packet.client_id.empty()) {
     step = claim(packet, client_id, answer);
@@ -135,6 +137,18 @@ bool Connection::allow(const mqtt::Publish& packet) {
   return false;
 }
 
+Step Connection::name_by_certificate(mqtt::Connect& packet, session::ConnectAnswer& answer) {
+  if (!proxy_.config->username_from_certificate) return Step::Done;
+  packet.username = tls_ ? tls_->holder() : std::nullopt;
+  packet.password.reset();
+  if (!packet.username) {
+    answer.detail = "no name in the client certificate";
+    return Step::Close;
+  }
+  answer.username = packet.username;
+  return Step::Done;
+}
+
 Step Connection::take_place(std::string_view client_id, session::ConnectAnswer& answer) {
   // Counted first, compared then: two workers must not both take the last place.
   auto& connected = worker_.shared().connected[proxy_.index];
@@ -157,8 +171,9 @@ void Connection::attach(const mqtt::Connect& packet, std::string_view client_id,
 }
 
 void Connection::log_connected(const mqtt::Connect& packet, std::string_view client_id) const {
-  spdlog::info("client connected client_id=\"{}\" address={} proxy={} clean_session={} keep_alive={}",
-               util::printable(client_id), address_, proxy_.config->name, packet.clean_session, packet.keep_alive);
+  spdlog::info("client connected client_id=\"{}\" address={} proxy={} clean_session={} keep_alive={}{}{}",
+               util::printable(client_id), address_, proxy_.config->name, packet.clean_session, packet.keep_alive,
+               tls_ ? " tls=" : "", tls_ ? tls_->version() : "");
 }
 
 PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWindow::Sequence sequence) {

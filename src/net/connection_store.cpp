@@ -52,7 +52,7 @@ void Connection::on_claimed(cluster::Claimed claimed) {
 
 void Connection::on_deadline() {
   if (core_.was_connected()) return end(CloseCause::KeepAlive, "no Control Packet within 1.5 times the keep-alive");
-  if (!seated_) return end(CloseCause::ConnectTimeout, "no CONNECT in time");
+  if (!seated_) return end(CloseCause::ConnectTimeout, note_overdue());
   seated_->late = true;
   unpark(Park::Session);  // CONNECT is looked at again, and refused
 }

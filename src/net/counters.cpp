@@ -1,6 +1,7 @@
 #include "counters.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 namespace mqttproxy::net {
@@ -41,8 +42,21 @@ constexpr std::string_view kParksHelp = "How often a connection was not read on,
 constexpr std::string_view kBytes = "mqttproxy_bytes_total";
 constexpr std::string_view kBytesHelp = "MQTT bytes on the wire.";
 
+constexpr std::string_view kAccepts = "mqttproxy_accepts_total";
+constexpr std::string_view kAcceptsHelp = "TCP connections accepted, by what is spoken on them.";
+constexpr std::string_view kHandshakes = "mqttproxy_tls_handshakes_total";
+constexpr std::string_view kHandshakesHelp = "TLS handshakes completed, with a new session or a ticket of an old one.";
+constexpr std::string_view kProxyHeaders = "mqttproxy_proxy_headers_total";
+constexpr std::string_view kProxyHeadersHelp =
+    "PROXY protocol headers: with a client's address, without one, not acceptable.";
+
+/// By TlsFailure.
+constexpr std::array<std::string_view, static_cast<std::size_t>(TlsFailure::Count_)> kTlsFailures = {
+    "not_tls", "unsupported", "client_certificate", "alert", "closed", "timeout", "other"};
+
 constexpr Family<Event> kCounters[] = {
-    {Event::Accepted, "mqttproxy_accepts_total", "TCP connections accepted."},
+    {Event::Accepted, kAccepts, kAcceptsHelp, "transport", "tcp"},
+    {Event::AcceptedTls, kAccepts, kAcceptsHelp, "transport", "tls"},
     {Event::AcceptRefused, "mqttproxy_accepts_refused_total", "TCP connections closed at once: connection limit."},
     {Event::AcceptFailed, "mqttproxy_accept_errors_total", "accept() failed: out of descriptors or memory."},
     {Event::MovedHome, "mqttproxy_moves_total", "Connections handed to the home worker of their client id."},
@@ -64,6 +78,11 @@ constexpr Family<Event> kCounters[] = {
     {Event::SubscriptionsRefused, "mqttproxy_subscriptions_refused_total", "Topic filters answered with 0x80."},
     {Event::DownlinkMatches, "mqttproxy_downlink_matches_total", "Sessions that messages to devices were for."},
     {Event::SessionsExpired, "mqttproxy_sessions_expired_total", "Offline sessions removed after their expiry."},
+    {Event::TlsFull, kHandshakes, kHandshakesHelp, "session", "new"},
+    {Event::TlsResumed, kHandshakes, kHandshakesHelp, "session", "resumed"},
+    {Event::ProxyHeaders, kProxyHeaders, kProxyHeadersHelp, "result", "address"},
+    {Event::ProxyHeadersLocal, kProxyHeaders, kProxyHeadersHelp, "result", "local"},
+    {Event::ProxyHeadersRefused, kProxyHeaders, kProxyHeadersHelp, "result", "refused"},
 };
 
 constexpr Family<Event> kGauges[] = {
@@ -149,6 +168,11 @@ void collect(Workers workers, metrics::Scrape& scrape) {
     scrape.counter("mqttproxy_disconnects_total", "Ended connections by reason.",
                    sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.closes[i]; }),
                    {{"reason", std::string(session::to_string(static_cast<session::CloseCause>(i)))}});
+  }
+  for (std::size_t i = 0; i < kTlsFailures.size(); ++i) {
+    scrape.counter("mqttproxy_tls_handshakes_failed_total", "TLS handshakes that failed, by reason.",
+                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.tls_failures[i]; }),
+                   {{"reason", std::string(kTlsFailures[i])}});
   }
 }
 

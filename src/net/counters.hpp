@@ -8,10 +8,13 @@
 #include "mqttproxy/mqtt/error.hpp"
 #include "mqttproxy/session/core.hpp"
 
+#include "tls_stream.hpp"
+
 namespace mqttproxy::net {
 
 enum class Event : std::uint8_t {
   Accepted,
+  AcceptedTls,
   AcceptRefused,  // the node's connection limit
   AcceptFailed,   // out of descriptors or memory
   MovedHome,      // handed to the client id's home worker
@@ -39,6 +42,11 @@ enum class Event : std::uint8_t {
   SubscriptionBytes,  // gauge, as of the last sweep
   SubscriptionsRefused,
   DownlinkMatches,  // sessions that messages to devices were for
+  TlsFull,          // handshakes
+  TlsResumed,
+  ProxyHeaders,  // with a client's address
+  ProxyHeadersLocal,
+  ProxyHeadersRefused,
   Count_,
 };
 
@@ -48,6 +56,7 @@ struct WorkerCounters {
   session::OutboxCounters outbox;
   std::array<metrics::Counter, static_cast<std::size_t>(mqtt::Errc::Count_)> protocol_errors;
   std::array<metrics::Counter, static_cast<std::size_t>(session::CloseCause::Count_)> closes;
+  std::array<metrics::Counter, static_cast<std::size_t>(TlsFailure::Count_)> tls_failures;
 };
 
 /// Writes the sums over all workers into `scrape`.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 
 #include "mqttproxy/util/log.hpp"
 
@@ -34,6 +35,14 @@ unsigned worker_count(std::uint32_t configured) {
 }
 
 }  // namespace
+
+void check_tls(const config::Config& config) {
+  for (const config::ProxyConfig& proxy : config.proxies) {
+    for (const config::ListenerConfig& listener : proxy.listeners) {
+      if (listener.tls) (void)TlsContext::create(*listener.tls);
+    }
+  }
+}
 
 Server::Server(const config::Config& config, std::uint64_t descriptor_limit, metrics::Registry& metrics)
     : config_(config), shared_(std::make_unique<Shared>(config.proxies.size())) {
@@ -84,13 +93,25 @@ std::vector<cluster::OwnerPort*> Server::owners() const {
 void Server::start(const BuildPipelines& build) {
   for (const auto& worker : workers_) worker->set_pipelines(build());
   for (std::size_t i = 0; i < config_.proxies.size(); ++i) {
-    const config::ProxyConfig& proxy = config_.proxies[i];
-    const std::vector<int> sockets = listen_sockets(proxy.listen, workers());
-    for (unsigned w = 0; w < workers(); ++w) workers_[w]->add_listener(i, sockets[w]);
-    const auto endpoint = local_endpoint(sockets.front());
-    spdlog::info("listening proxy={} address={}:{}", proxy.name, endpoint.address().to_string(), endpoint.port());
+    for (const config::ListenerConfig& listener : config_.proxies[i].listeners) listen(i, listener);
   }
   for (const auto& worker : workers_) worker->start();
+}
+
+void Server::listen(std::size_t proxy, const config::ListenerConfig& config) {
+  const TlsContext* tls = nullptr;
+  if (config.tls) {
+    shared_->tls.push_back(TlsContext::create(*config.tls));
+    tls = shared_->tls.back().get();
+    if (tls == nullptr)
+      throw std::runtime_error("a TLS listener cannot be made: " + config_.diagnostics->format_errors());
+  }
+  const std::vector<int> sockets = listen_sockets(config.endpoint, workers());
+  for (unsigned w = 0; w < workers(); ++w) workers_[w]->add_listener(proxy, sockets[w], tls, config.proxy_protocol);
+  const auto endpoint = local_endpoint(sockets.front());
+  spdlog::info("listening proxy={} address={}:{} transport={}{}", config_.proxies[proxy].name,
+               endpoint.address().to_string(), endpoint.port(), tls != nullptr ? "tls" : "tcp",
+               config.proxy_protocol ? " proxy_protocol=true" : "");
 }
 
 void Server::stop_reading() {

@@ -17,6 +17,8 @@
 #include "mqttproxy/session/session.hpp"
 #include "mqttproxy/util/rate_limit.hpp"
 
+#include "tls_context.hpp"
+
 namespace mqttproxy::net {
 
 /// The connectionLimit of a proxy. Any thread.
@@ -45,6 +47,7 @@ struct Shared {
   // Fixed before the workers start.
   cluster::SessionStore* store = nullptr;  // none: sessions live in this node's memory
   std::chrono::milliseconds claim_timeout{};
+  std::vector<std::unique_ptr<TlsContext>> tls;  // of TLS listeners
 };
 
 /// One MQTTProxy as one worker sees it.

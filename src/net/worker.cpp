@@ -64,8 +64,8 @@ void Worker::set_pipelines(std::vector<std::unique_ptr<pipeline::Pipeline>> pipe
   }
 }
 
-void Worker::add_listener(std::size_t proxy, int fd) {
-  listeners_.push_back({boost::asio::posix::stream_descriptor(io_, fd), proxy, false});
+void Worker::add_listener(std::size_t proxy, int fd, const TlsContext* tls, bool proxy_protocol) {
+  listeners_.push_back({boost::asio::posix::stream_descriptor(io_, fd), proxy, tls, proxy_protocol, false});
 }
 
 void Worker::start() {

@@ -23,6 +23,7 @@
 #include "mqttproxy/pipeline/pipeline.hpp"
 #include "mqttproxy/session/slab.hpp"
 
+#include "arrival.hpp"
 #include "connection.hpp"
 #include "counters.hpp"
 #include "fanout.hpp"
@@ -30,14 +31,6 @@
 #include "wills.hpp"
 
 namespace mqttproxy::net {
-
-/// A connection on its way to its home worker, with every byte read so far.
-struct Arrival {
-  int fd = -1;
-  std::size_t proxy = 0;
-  std::string address;  // of the peer, "192.0.2.1:50123"
-  std::string received;
-};
 
 class Worker final : public kafka::ReportSink, public downlink::WorkerPort, public cluster::OwnerPort {
  public:
@@ -73,7 +66,8 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   // From main, before start().
   void set_peers(std::vector<Worker*> peers) { peers_ = std::move(peers); }
   void set_pipelines(std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines);
-  void add_listener(std::size_t proxy, int fd);
+  /// `tls`: nullptr for plain TCP; it must outlive the worker.
+  void add_listener(std::size_t proxy, int fd, const TlsContext* tls, bool proxy_protocol);
   void start();
   /// Lets run() return without closing anything: a start that failed. Any thread.
   void stop();
@@ -123,11 +117,14 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   struct Listener {
     boost::asio::posix::stream_descriptor socket;
     std::size_t proxy;
+    const TlsContext* tls;  // nullptr: plain
+    bool proxy_protocol;
     bool paused = false;  // accept failed; the next sweep tries again
   };
 
   void await_connections(Listener& listener);
   void accept_batch(Listener& listener);
+  void welcome(const Listener& listener, int fd, std::string address);
   void adopt(Arrival arrival);
   void settle(const std::vector<kafka::Report>& reports);
   void settle_publication(session::Handle handle, Publication& publication);

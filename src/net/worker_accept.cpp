@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "peer_address.hpp"
 #include "worker.hpp"
 
 namespace mqttproxy::net {
@@ -16,15 +17,6 @@ using session::Handle;
 namespace {
 
 constexpr std::size_t kAcceptBatch = 64;
-
-std::string format(const boost::asio::ip::tcp::endpoint& endpoint) {
-  boost::asio::ip::address address = endpoint.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    address = boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
-  }
-  const std::string host = address.to_string();
-  return (address.is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
-}
 
 }  // namespace
 
@@ -54,12 +46,27 @@ void Worker::accept_batch(Listener& listener) {
       ::close(fd);
       continue;
     }
-    counters_.events[Event::Accepted].add();
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    adopt({fd, listener.proxy, format(peer), {}});
+    welcome(listener, fd, peer_address(peer));
   }
   await_connections(listener);
+}
+
+void Worker::welcome(const Listener& listener, int fd, std::string address) {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  Arrival arrival{fd, listener.proxy, std::move(address), {}, nullptr, listener.proxy_protocol};
+  if (listener.tls != nullptr) {
+    SslPtr ssl = listener.tls->accept(fd);
+    if (!ssl) {  // out of memory
+      counters_.events[Event::AcceptFailed].add();
+      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+      ::close(fd);
+      return;
+    }
+    arrival.tls = std::make_unique<TlsStream>(std::move(ssl));
+  }
+  counters_.events[listener.tls != nullptr ? Event::AcceptedTls : Event::Accepted].add();
+  adopt(std::move(arrival));
 }
 
 void Worker::adopt(Arrival arrival) {
@@ -69,8 +76,7 @@ void Worker::adopt(Arrival arrival) {
     return;
   }
   const Handle handle = connections_.emplace();
-  auto connection =
-      std::make_unique<Connection>(*this, proxies_[arrival.proxy], arrival.fd, std::move(arrival.address));
+  auto connection = std::make_unique<Connection>(*this, proxies_[arrival.proxy], arrival);
   Connection& started = *connection;
   connections_.find(handle)->connection = std::move(connection);
   started.start(handle, arrival.received);

@@ -7,8 +7,9 @@ using mqtt::PacketType;
 
 std::string_view to_string(CloseCause cause) noexcept {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(CloseCause::Count_)> kNames = {
-      "client_disconnect", "connection_lost", "keep_alive", "connect_timeout", "takeover",        "protocol_error",
-      "connect_refused",   "pipeline",        "not_stored", "shutdown",        "session_deleted", "session_lost"};
+      "client_disconnect", "connection_lost", "keep_alive",    "connect_timeout", "takeover",
+      "protocol_error",    "connect_refused", "pipeline",      "not_stored",      "shutdown",
+      "session_deleted",   "session_lost",    "tls_handshake", "proxy_header"};
   return kNames[static_cast<std::size_t>(cause)];
 }
 
@@ -103,15 +104,16 @@ Step Core::handle_connect(std::string_view body, std::string& out) {
     return refuse_connect(answer.return_code, answer.detail, Errc::Ok, out);
   }
   session_ = answer.session;
-  accept(*packet);
+  accept(*packet, answer);
   reply_connack({answer.session_present, mqtt::ConnectReturnCode::Accepted}, out);  // [MQTT-3.2.0-1]
   return Step::Done;
 }
 
-void Core::accept(const mqtt::Connect& packet) {
+void Core::accept(const mqtt::Connect& packet, const ConnectAnswer& answer) {
   if (client_id_.empty()) client_id_ = packet.client_id;
-  has_username_ = packet.username.has_value();
-  if (has_username_) username_ = *packet.username;
+  const auto& username = answer.username ? answer.username : packet.username;
+  has_username_ = username.has_value();
+  if (has_username_) username_ = *username;
   keep_alive_ = packet.keep_alive;
   level_ = packet.level;
   if (packet.will) {  // [MQTT-3.1.2-8]

@@ -120,6 +120,11 @@ class Daemon:
     def address(self, proxy: str = "mqttproxy") -> Address:
         return self._address(f"listening proxy={re.escape(proxy)} ")
 
+    def addresses(self, proxy: str = "mqttproxy") -> list[Address]:
+        """Of all its listeners, in the order of the configuration."""
+        pattern = rf"\blistening proxy={re.escape(proxy)} .*\baddress=([0-9.]+):(\d+)"
+        return [(match[1], int(match[2])) for line in self.lines if (match := re.search(pattern, line))]
+
     @property
     def api(self) -> Address:
         return self._address("api listening")

@@ -93,12 +93,38 @@ struct NodeConfig {
   DownlinkConfig downlink;
 };
 
+/// PEM text, and where the file gives it: what is in it only net can check. Empty: an error has been reported.
+struct PemText {
+  std::string pem;
+  Value place;
+};
+
+struct CertificateConfig {
+  std::string name;
+  PemText chain;  // the certificate, then those of its issuers
+  PemText key;
+};
+
+struct TlsConfig {
+  std::vector<CertificateConfig> certificates;  // the first is for clients that name no server, or an unknown one
+  std::optional<PemText> client_ca;             // clients must show a certificate that one of these has signed
+  bool only_tls13 = false;                      // else TLS 1.2 as well
+};
+
+struct ListenerConfig {
+  Endpoint endpoint{"::", 0};    // "::" takes IPv4 as well
+  std::optional<TlsConfig> tls;  // none: plain TCP
+  bool proxy_protocol = false;   // a PROXY protocol v2 header comes before anything else
+  std::optional<Value> place;    // of the port
+};
+
 struct ProxyConfig {
   std::string name;
-  Endpoint listen{"::", 0};                  // `address` and `port`; "::" takes IPv4 as well
-  std::uint32_t max_allowed_connection = 0;  // 0: unlimited
-  util::Rate connect_rate;                   // `connectionLimit`: CONNECT packets, all together
-  util::Rate publish_rate;                   // `clientPublishLimit`: PUBLISH packets of each connection
+  std::vector<ListenerConfig> listeners{ListenerConfig{}};  // that of `port` first, then `listeners`
+  bool username_from_certificate = false;                   // then every listener has TlsConfig::client_ca
+  std::uint32_t max_allowed_connection = 0;                 // 0: unlimited
+  util::Rate connect_rate;                                  // `connectionLimit`: CONNECT packets, all together
+  util::Rate publish_rate;                                  // `clientPublishLimit`: PUBLISH packets of each connection
   /// Index into Config::pipelines per RuleType; nullopt: no rule for that packet type.
   std::array<std::optional<std::size_t>, 5> pipelines{};
   bool easegress_connect_refusal = false;  // connectRefusal: easegress – always return code 5

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -43,6 +44,9 @@ class Value {
   /// content without its last line break; an empty file is an error. Only a "file:" written in the document counts, so
   /// an environment variable's content is always taken as it is. Never echoed in errors.
   [[nodiscard]] std::optional<std::string> as_secret() const;
+  /// The content of the file that the text names, relative to the configuration file; an error when it cannot be read
+  /// or is longer than `max_bytes`. Never echoed in errors.
+  [[nodiscard]] std::optional<std::string> as_file(std::size_t max_bytes) const;
   /// true, false, yes, no, on, off.
   [[nodiscard]] std::optional<bool> as_bool() const;
   /// Decimal digits with an optional "-", quoted or not; no leading zeros, fractions or exponents.
@@ -61,6 +65,7 @@ class Value {
  private:
   /// The scalar with its `${…}` replaced; an error naming what was `expected` when there is none.
   [[nodiscard]] std::optional<std::string> scalar(std::string_view expected) const;
+  [[nodiscard]] std::optional<std::string> read_named(std::string_view name, std::size_t max_bytes) const;
   /// "expected …, found …": the scalar as written, so that the content of variables is not echoed.
   void mismatch(std::string_view expected) const;
 

@@ -22,6 +22,10 @@ class Directory;
 class Worker;
 struct Shared;
 
+/// Reports certificates, keys and authorities that no listener can be made of, into the configuration's diagnostics.
+/// What it finds nothing wrong with Server::start() takes. Thread: main.
+void check_tls(const config::Config& config);
+
 /// Life: construct → lanes() to the producers → start() → drain() → destroy. Thread: main.
 class Server {
  public:
@@ -57,6 +61,7 @@ class Server {
   [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
 
  private:
+  void listen(std::size_t proxy, const config::ListenerConfig& config);
   void collect(metrics::Scrape& scrape) const;
   void collect_downlink(metrics::Scrape& scrape) const;
 

@@ -45,6 +45,8 @@ enum class CloseCause : std::uint8_t {
   Shutdown,
   SessionDeleted,  // by the API
   SessionLost,     // another node may serve it, or what was stored of it is not known
+  TlsHandshake,    // it failed, or the peer went away in it
+  ProxyHeader,     // none, or one that is not acceptable
   Count_,
 };
 
@@ -54,6 +56,8 @@ enum class CloseCause : std::uint8_t {
 struct ConnectAnswer {
   mqtt::ConnectReturnCode return_code = mqtt::ConnectReturnCode::NotAuthorized;
   bool session_present = false;
+  /// The client's user name, where it is not what CONNECT says; good until feed() returns.
+  std::optional<std::string_view> username;
   Session* session = nullptr;                   // set when accepted; outlives the Core or detach() is called
   std::string_view detail = "connect refused";  // why, for the log; a literal
 };
@@ -153,7 +157,7 @@ class Core {
   Step handle_unsubscribe(std::string_view body, std::string& out);
   Step refuse_connect(mqtt::ConnectReturnCode code, std::string_view detail, mqtt::Errc errc, std::string& out);
   void reply_connack(const mqtt::Connack& answer, std::string& out);
-  void accept(const mqtt::Connect& packet);
+  void accept(const mqtt::Connect& packet, const ConnectAnswer& answer);
   Step fail_with(const boost::system::error_code& error) noexcept;
   Step fail_with(mqtt::Errc errc) noexcept;
   void reply(mqtt::PacketType type) noexcept { counters_.out[static_cast<std::size_t>(type)].add(); }

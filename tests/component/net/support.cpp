@@ -228,7 +228,7 @@ SessionStoreTest::SessionStoreTest() : document_(test::read_pipeline("filters: [
   config_.node.threads = 1;
   config::ProxyConfig& proxy = config_.proxies.emplace_back();
   proxy.name = "p";
-  proxy.listen = {"127.0.0.1", 0};
+  proxy.listeners.at(0).endpoint = {"127.0.0.1", 0};
   proxy.pipelines.fill(0);
 }
 

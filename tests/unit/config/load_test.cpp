@@ -172,8 +172,8 @@ TEST(Load, a_proxy_with_only_what_it_needs) {
   ASSERT_EQ(loaded.config->proxies.size(), 1U);
   const ProxyConfig& proxy = loaded.config->proxies[0];
   EXPECT_EQ(proxy.name, "m");
-  EXPECT_EQ(proxy.listen.host, "::");
-  EXPECT_EQ(proxy.listen.port, 1883);
+  EXPECT_EQ(proxy.listeners.at(0).endpoint.host, "::");
+  EXPECT_EQ(proxy.listeners.at(0).endpoint.port, 1883);
   EXPECT_EQ(proxy.max_allowed_connection, 0U);
   EXPECT_FALSE(proxy.easegress_connect_refusal);
   EXPECT_FALSE(proxy.connect_rate.limited() || proxy.publish_rate.limited());
@@ -192,8 +192,8 @@ TEST(Load, every_living_key_of_a_proxy_arrives) {
       "---\nkind: Pipeline\nname: a\nfilters: []\n---\nkind: Pipeline\nname: b\nprotocol: MQTT\nfilters: []\n");
   ASSERT_TRUE(loaded.config.has_value()) << loaded.errors;
   const ProxyConfig& proxy = loaded.config->proxies.at(0);
-  EXPECT_EQ(proxy.listen.host, "10.1.2.3");
-  EXPECT_EQ(proxy.listen.port, 0);
+  EXPECT_EQ(proxy.listeners.at(0).endpoint.host, "10.1.2.3");
+  EXPECT_EQ(proxy.listeners.at(0).endpoint.port, 0);
   EXPECT_EQ(proxy.max_allowed_connection, 4'294'967'295U);
   EXPECT_TRUE(proxy.easegress_connect_refusal);
   EXPECT_EQ(proxy.connect_rate.requests, 0U);
@@ -243,7 +243,7 @@ TEST(Load, proxies_share_a_port_on_different_addresses_or_when_the_system_choose
   const std::string end(kPipeline);
   EXPECT_TRUE(load_text(proxy("a", "127.0.0.1", 1) + proxy("b", "127.0.0.2", 1) + end).config.has_value());
   EXPECT_TRUE(load_text(proxy("a", "'::'", 0) + proxy("b", "'::'", 0) + end).config.has_value());
-  const std::string taken = "12:1: MQTTProxy b: port: port 1 is already taken by the MQTTProxy at line 1\n";
+  const std::string taken = "12:1: MQTTProxy b: port: port 1 is already taken by the listener at line 4\n";
   EXPECT_EQ(load_text(proxy("a", "127.0.0.1", 1) + proxy("b", "localhost", 1) + end).errors, taken);
   EXPECT_EQ(load_text(proxy("a", "0.0.0.0", 1) + proxy("b", "127.0.0.2", 1) + end).errors, taken);
   EXPECT_EQ(load_text(proxy("a", "127.0.0.2", 1) + proxy("b", "'::0'", 1) + end).errors, taken);

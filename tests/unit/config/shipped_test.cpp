@@ -15,7 +15,7 @@ TEST(Shipped, mqttproxy_yaml_loads_without_a_warning) {
   EXPECT_EQ(loaded.errors, "");
   EXPECT_EQ(loaded.warnings, "");
   ASSERT_TRUE(loaded.config.has_value());
-  EXPECT_EQ(loaded.config->proxies.at(0).listen.port, 1883);
+  EXPECT_EQ(loaded.config->proxies.at(0).listeners.at(0).endpoint.port, 1883);
   EXPECT_EQ(loaded.config->node.api.address.host, "127.0.0.1");
   EXPECT_EQ(loaded.config->node.api.address.port, 2381);
 }
@@ -26,8 +26,8 @@ TEST(Shipped, quickstart_yaml_loads_without_a_warning) {
   EXPECT_EQ(loaded.warnings, "");
   ASSERT_TRUE(loaded.config.has_value());
   EXPECT_EQ(loaded.config->proxies.at(0).name, "mqttproxy");
-  EXPECT_EQ(loaded.config->proxies.at(0).listen.host, "127.0.0.1");
-  EXPECT_EQ(loaded.config->proxies.at(0).listen.port, 1883);
+  EXPECT_EQ(loaded.config->proxies.at(0).listeners.at(0).endpoint.host, "127.0.0.1");
+  EXPECT_EQ(loaded.config->proxies.at(0).listeners.at(0).endpoint.port, 1883);
 }
 
 /// Loads or says why not.
