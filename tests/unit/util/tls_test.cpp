@@ -2,6 +2,7 @@
 #include "mqttproxy/util/tls.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 #include "certificates.hpp"
 
@@ -110,6 +111,13 @@ TEST_F(TlsServerTest, ErrorsRepeatNothingOfTheKey) {
   const TlsProblem found = problem();
   EXPECT_EQ(found.text, kNoKey);
   EXPECT_EQ(found.text.find(secret), std::string::npos);
+}
+
+// Else a client could keep a call busy with records that bring nothing, however little time its caller gave it.
+TEST_F(TlsServerTest, ACallReturnsAfterEachRecord) {
+  const TlsServer made = make_tls_server(options_);
+  ASSERT_NE(made.context, nullptr);
+  EXPECT_EQ(SSL_CTX_get_mode(made.context.get()) & SSL_MODE_AUTO_RETRY, 0U);
 }
 
 TEST_F(TlsServerTest, ValidityIsThatOfTheServersCertificate) {
