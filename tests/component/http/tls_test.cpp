@@ -146,6 +146,21 @@ TEST_F(TlsRequestTest, MayBeBehindAnotherOneInARecord) {
   EXPECT_TRUE(std::holds_alternative<Connection::Incoming>(read()));
 }
 
+// What did not fit into the buffer is decrypted already: the socket has nothing more to say of it.
+TEST_F(TlsRequestTest, MayEndInARecordThatIsTakenInParts) {
+  constexpr std::size_t kLargestRecord = 16'384;
+  const auto client = connected();
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16340\r\n\r\n";
+  const std::string text = head + std::string(16'340, 'x');
+  const std::size_t first = text.size() - kLargestRecord;
+  ASSERT_LT(first, head.size());  // so that the largest record meets a buffer that has not its room
+  client->send(text.substr(0, first));
+  client->send(text.substr(first));
+  const auto result = read();
+  ASSERT_TRUE(std::holds_alternative<Connection::Incoming>(result));
+  EXPECT_EQ(std::get<Connection::Incoming>(result).body, text.substr(head.size()));
+}
+
 TEST_F(TlsRequestTest, ThatIsNotReadWholeEndsInOrderAllTheSame) {
   const auto client = connected();
   client->send("GET / HT");
