@@ -347,6 +347,21 @@ def test_slow_handshakes_are_cut_off_and_others_served_meanwhile(
     daemon.wait_metric(1, "mqttproxy_http_connections")
 
 
+def test_failed_handshakes_do_not_fill_the_log(start_daemon, authority: Authority, server: Identity) -> None:
+    count = 20
+    daemon = start_daemon(api(server))
+    daemon.tls = authority.trusting()
+    for _ in range(count):
+        with raw(daemon) as plain:
+            plain.sendall(HEALTH)
+            plain.shutdown(socket.SHUT_WR)
+            expect_closed(plain)
+    daemon.wait_metric(count, HANDSHAKES, result="failed")
+    lines = [line for line in daemon.lines if "api tls handshake failed" in line]
+    assert 1 <= len(lines) < count
+    assert 'address=127.0.0.1 reason="http request"' in lines[0]
+
+
 def test_connections_beyond_the_limit_are_closed_until_others_leave(
     start_daemon, authority: Authority, server: Identity
 ) -> None:
