@@ -5,6 +5,7 @@
 #include "documents.hpp"
 #include "endpoint.hpp"
 #include "place.hpp"
+#include "tls.hpp"
 
 namespace mqttproxy::config {
 
@@ -90,7 +91,8 @@ void read_api(Object& section, ApiConfig& api) {
       static_cast<std::uint32_t>(section.bytes_or("maxBodySize", api.max_body_bytes, kMinBodyBytes, kMaxBodyBytes));
   read_number(section, "maxConnections", api.max_connections, 1, kMaxApiConnections);
   api.idle_timeout = section.duration_or("idleTimeout", api.idle_timeout, milliseconds(1'000), milliseconds(3'600'000));
-  if (const auto tls = section.find_set("tls")) tls->error("TLS for the API is not supported in this version");
+  const auto tls = section.find("tls");  // an empty one is no reason to open in the clear
+  if (tls) api.tls = read_tls(*tls);
   if (!address) return;
 
   const auto text = address->as_string();
@@ -102,9 +104,12 @@ void read_api(Object& section, ApiConfig& api) {
     return;
   }
   api.address = *endpoint;
-  if (is_loopback(endpoint->host) || token) return;
+  const bool asks_for_certificates = tls && (!api.tls || !api.tls->client_ca.empty());
+  if (is_loopback(endpoint->host) || token || asks_for_certificates) return;
   if (!api.insecure) {
-    address->error("other machines can reach this address: it needs a token (or \"insecure: true\")");
+    address->error(
+        "other machines can reach this address: it needs a token, client certificates (tls.clientCAFile) or "
+        "\"insecure: true\"");
   } else {
     address->warning("the API is open to everybody who can reach this address");
   }

@@ -34,17 +34,16 @@ class ApiServer::Impl {
       : config_(config),
         api_(config, metrics, std::move(readiness), std::move(backends), counters_),
         server_(config, api_, counters_),
-        collector_(
-            metrics.add([this](metrics::Scrape& scrape) { counters_.collect(scrape, server_.connections().size()); })) {
-  }
+        collector_(metrics.add([this](metrics::Scrape& scrape) { collect(scrape); })) {}
 
   void start() {
+    if (config_.tls) use_tls(*config_.tls);
     port_ = config_.address.port;
     if (!bind()) {
       throw std::runtime_error("listen on " + config_.address.host + ":" + std::to_string(config_.address.port) +
                                " (api.address): the address cannot be bound");
     }
-    spdlog::info("api listening address={}:{}", config_.address.host, port_);
+    spdlog::info("api listening address={}:{} tls={}", config_.address.host, port_, config_.tls.has_value());
     thread_ = std::thread([this] { run(); });
   }
 
@@ -65,6 +64,20 @@ class ApiServer::Impl {
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
  private:
+  void use_tls(const util::TlsOptions& options) {
+    util::TlsServer tls = util::make_tls_server(options);
+    if (!tls.context) throw std::runtime_error("api.tls: " + tls.problems.front().text);
+    server_.use_tls(std::move(tls.context));
+  }
+
+  void collect(metrics::Scrape& scrape) {
+    counters_.collect(scrape, server_.connections().size());
+    if (server_.tls() == nullptr) return;
+    scrape.gauge("mqttproxy_http_tls_certificate_not_after_seconds",
+                 "Unix time at which the certificate of the API expires.",
+                 static_cast<double>(util::tls_validity(*server_.tls()).not_after.time_since_epoch().count()));
+  }
+
   /// To port_; where that is 0, to one of the system's choice, which port_ then is.
   bool bind() {
     // The library's default is SO_REUSEPORT, by which a second daemon would share the port without an error.

@@ -12,13 +12,14 @@
 #include <vector>
 
 #include "request_head.hpp"
+#include "stream.hpp"
 
 namespace mqttproxy::http {
 
 struct ConnectionLimits {
   std::chrono::milliseconds idle{60'000};  // for the first byte of a request
   std::chrono::milliseconds patience{
-      10'000};  // for a head; for a body, and an answer, beside what bytes_per_second gives
+      10'000};  // for a TLS handshake, a head; for a body, and an answer, beside what bytes_per_second gives
   std::size_t bytes_per_second = 64U << 10U;  // the least, on average
   std::chrono::milliseconds linger{1'000};    // for the peer to end the connection after the last answer
 };
@@ -37,8 +38,14 @@ class Connection {
   /// How many bytes of a body to read: 0 leaves it unread, more than that many is a Refusal (413).
   using MaxBody = std::function<std::size_t(const RequestHead&)>;
 
-  Connection(int fd, const ConnectionLimits& limits);
+  /// `tls`: nullptr leaves the bytes plain. Throws std::bad_alloc.
+  Connection(int fd, const ConnectionLimits& limits, ssl_ctx_st* tls = nullptr);
 
+  /// The TLS handshake, where there is TLS; before the first request. Anything but Ok: the connection is of no more
+  /// use.
+  [[nodiscard]] Io open();
+  /// Why open() found the connection Closed; "" when the peer just went away.
+  [[nodiscard]] const std::string& failure() const noexcept { return stream_.failure(); }
   /// The next request. What came behind it stays for the next call. After a Refusal the connection is of no more use
   /// but to send the answer.
   [[nodiscard]] ReadResult read(const MaxBody& max_body);
@@ -49,18 +56,15 @@ class Connection {
   void finish();
 
  private:
-  using Clock = std::chrono::steady_clock;
-  enum class Io { Ok, Closed, Late };
+  using Clock = Stream::Clock;
 
   [[nodiscard]] std::string_view buffered() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
   [[nodiscard]] Clock::time_point deadline(std::size_t bytes) const;
-  [[nodiscard]] Io wait(short events, Clock::time_point until) const;
-  [[nodiscard]] Io receive(char* to, std::size_t size, Clock::time_point until, std::size_t& received) const;
   [[nodiscard]] Io fill(Clock::time_point until);
   [[nodiscard]] std::optional<ReadResult> read_sized(std::string& body, std::size_t size);
   [[nodiscard]] std::optional<ReadResult> read_chunked(std::string& body, std::size_t max_bytes);
 
-  const int fd_;
+  Stream stream_;
   const ConnectionLimits limits_;
   std::vector<char> buffer_;  // as long as a head may be
   std::size_t begin_ = 0;     // what is read and not taken yet: [begin_, end_)

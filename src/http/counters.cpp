@@ -34,6 +34,10 @@ void Counters::collect(metrics::Scrape& scrape, std::size_t open_connections) co
   scrape.gauge("mqttproxy_http_connections", "Open HTTP connections.", static_cast<double>(open_connections));
   scrape.counter("mqttproxy_http_connections_refused_total", "HTTP connections beyond api.maxConnections.",
                  static_cast<double>(connections_refused_.get()));
+  for (std::size_t i = 0; i < handshakes_.size(); ++i) {
+    scrape.counter("mqttproxy_http_tls_handshakes_total", "TLS handshakes of HTTP connections, by how they ended.",
+                   static_cast<double>(handshakes_[i].get()), {{"result", std::string(kHandshakeNames[i])}});
+  }
   static constexpr const char* kPublished = "mqttproxy_http_published_messages_total";
   static constexpr const char* kPublishedHelp = "Messages published over HTTP, by what the bus said.";
   scrape.counter(kPublished, kPublishedHelp, static_cast<double>(accepted_.get()), {{"result", "accepted"}});

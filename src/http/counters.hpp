@@ -6,12 +6,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "mqttproxy/metrics/metrics.hpp"
 
 #include "route.hpp"
 
 namespace mqttproxy::http {
+
+/// How TLS handshakes end; also the values of the label `result`, see kHandshakeNames.
+enum class Handshake : std::uint8_t { Ok, Failed, Closed, Late };
+inline constexpr std::array<std::string_view, 4> kHandshakeNames = {"ok", "failed", "closed", "late"};
 
 /// Thread: any.
 class Counters {
@@ -20,6 +25,7 @@ class Counters {
   /// A publish request: the payload sizes of its messages, of which the bus took `accepted` from the front.
   void published(std::span<const std::size_t> payload_bytes, std::size_t accepted) noexcept;
   void connection_refused() noexcept { connections_refused_.add(); }
+  void handshake(Handshake result) noexcept { handshakes_[static_cast<std::size_t>(result)].add(); }
 
   /// Adds to `gauge` for as long as it lives.
   class Presence {
@@ -46,6 +52,7 @@ class Counters {
   metrics::SharedCounter accepted_bytes_;
   metrics::SharedCounter unavailable_;
   metrics::SharedCounter connections_refused_;
+  std::array<metrics::SharedCounter, kHandshakeNames.size()> handshakes_{};
   std::atomic<std::int64_t> in_flight_{0};
 };
 

@@ -7,6 +7,9 @@
 #include <utility>
 #include <variant>
 
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "mqttproxy/util/log.hpp"
@@ -21,6 +24,7 @@ namespace {
 constexpr std::size_t kRefusingThreads = 8;  // beside one per connection, for those beyond the limit
 constexpr std::chrono::milliseconds kThreadIdle{10'000};
 constexpr std::chrono::milliseconds kRefusedLinger{250};
+constexpr std::chrono::seconds kRepeatLog{30};
 
 std::string_view reason_phrase(int status) noexcept {
   static constexpr std::array<std::pair<int, std::string_view>, 9> kPhrases = {{
@@ -80,6 +84,18 @@ class Exchange final : public httplib::Stream {
   std::string response_;
 };
 
+std::string peer_of(socket_t fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  std::array<char, INET6_ADDRSTRLEN> host{};
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      ::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host.data(), host.size(), nullptr, 0,
+                    NI_NUMERICHOST) != 0) {
+    return "unknown";
+  }
+  return host.data();
+}
+
 std::string what(std::exception_ptr error) {
   try {
     std::rethrow_exception(std::move(error));
@@ -114,8 +130,10 @@ bool Server::process_and_close_socket(socket_t fd) {
     refuse(fd);
   } else {
     try {
-      Connection connection(fd, limits_);
-      while (serve(connection)) {
+      Connection connection(fd, limits_, tls_.get());
+      if (open(connection, fd)) {
+        while (serve(connection)) {
+        }
       }
     } catch (const std::exception& error) {  // no memory for a body
       spdlog::error("api connection failed error=\"{}\"", error.what());
@@ -128,10 +146,35 @@ bool Server::process_and_close_socket(socket_t fd) {
 
 void Server::refuse(socket_t fd) {
   counters_.connection_refused();
+  if (tls_) return;  // a handshake costs more than we have to give, and may take its time
   ConnectionLimits limits;
   limits.linger = kRefusedLinger;
   Connection connection(fd, limits);
   if (connection.send(refusal_response({503, "too many connections (api.maxConnections)"}))) connection.finish();
+}
+
+/// The handshake, where there is TLS. False: the connection ends.
+bool Server::open(Connection& connection, socket_t fd) {
+  if (!tls_) return true;
+  const std::string peer = peer_of(fd);  // a connection that was reset has none
+  const Io io = connection.open();
+  const bool failed = io == Io::Closed && !connection.failure().empty();
+  counters_.handshake(io == Io::Ok     ? Handshake::Ok
+                      : io == Io::Late ? Handshake::Late
+                      : failed         ? Handshake::Failed
+                                       : Handshake::Closed);
+  if (failed) log_failed_handshake(peer, connection.failure());
+  return io == Io::Ok;
+}
+
+/// Anybody can make these: a line in a while says why, all of them come at level debug.
+void Server::log_failed_handshake(const std::string& peer, const std::string& reason) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  auto next = next_log_.load();
+  const auto after = std::chrono::steady_clock::duration(now + kRepeatLog).count();
+  const bool due = now.count() >= next && next_log_.compare_exchange_strong(next, after);
+  spdlog::log(due ? spdlog::level::warn : spdlog::level::debug, "api tls handshake failed address={} reason=\"{}\"",
+              peer, reason);
 }
 
 /// One request and its answer. False: the connection ends.

@@ -1,11 +1,15 @@
 // cpp-httplib's server, with everything that clients send read and checked before it.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <string>
+#include <utility>
 
 #include <httplib.h>
 
 #include "mqttproxy/config/config.hpp"
+#include "mqttproxy/util/tls.hpp"
 
 #include "api.hpp"
 #include "connection.hpp"
@@ -21,11 +25,16 @@ class Server final : public httplib::Server {
  public:
   Server(const config::ApiConfig& config, const Api& api, Counters& counters);
 
+  /// Before it listens: connections speak TLS.
+  void use_tls(util::TlsContext context) noexcept { tls_ = std::move(context); }
+  [[nodiscard]] const ssl_ctx_st* tls() const noexcept { return tls_.get(); }
   [[nodiscard]] OpenConnections& connections() noexcept { return connections_; }
 
  private:
   bool process_and_close_socket(socket_t fd) override;
   void refuse(socket_t fd);
+  [[nodiscard]] bool open(Connection& connection, socket_t fd);
+  void log_failed_handshake(const std::string& peer, const std::string& reason);
   [[nodiscard]] bool serve(Connection& connection);
   [[nodiscard]] std::string respond(Connection::Incoming& incoming, bool last);
   void handle(const httplib::Request& request, httplib::Response& response) const;
@@ -36,6 +45,8 @@ class Server final : public httplib::Server {
   Counters& counters_;
   ConnectionLimits limits_;
   OpenConnections connections_;
+  util::TlsContext tls_;  // nullptr: plain
+  std::atomic<std::chrono::steady_clock::rep> next_log_{0};
 };
 
 }  // namespace mqttproxy::http

@@ -11,6 +11,7 @@
 #   kafka.sh mktopic PORT NAME [PARTS] create a topic unless it exists (4 partitions)
 #   kafka.sh topics PORT [ARGS]        Kafka's topic tool; --list without ARGS
 #   kafka.sh configure PORT NAME K=V   change a setting of a topic
+#   kafka.sh user PORT NAME PASSWORD   a user of SCRAM-SHA-512, or another password for it
 #   kafka.sh trim PORT NAME PARTITION OFFSET
 #                                      delete the records below OFFSET
 #   kafka.sh cpu DIR                   the broker's CPU ticks (user system) and RSS in KiB
@@ -217,6 +218,11 @@ case $command/$# in
     fetch
     tool kafka.admin.ConfigCommand --bootstrap-server "127.0.0.1:$1" --alter --entity-type topics --entity-name "$2" \
       --add-config "$3"
+    ;;
+  user/3)
+    fetch
+    tool kafka.admin.ConfigCommand --bootstrap-server "127.0.0.1:$1" --alter --entity-type users --entity-name "$2" \
+      --add-config "SCRAM-SHA-512=[password=$3]"
     ;;
   trim/4)
     fetch

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ class Daemon:
         self.config_file = directory / "mqttproxy.yaml"
         self.config_file.write_text(config)
         self.lines: list[str] = []
+        self.tls: ssl.SSLContext | None = None  # what http() speaks, where the API does
         self._changed = threading.Condition()
         self._ended = False
         # setpriv: the daemon dies with the test run, however that ends.
@@ -134,13 +136,18 @@ class Daemon:
         host, port = self._address("embedded kafka")
         return f"{host}:{port}"
 
+    def http_connection(self) -> http.client.HTTPConnection:
+        if self.tls is None:
+            return http.client.HTTPConnection(*self.api, timeout=PATIENCE)
+        return http.client.HTTPSConnection(*self.api, timeout=PATIENCE, context=self.tls)
+
     def http(
         self, path: str, method: str = "GET", headers: dict[str, str] | None = None, body: object = None
     ) -> Response:
         """One request on a connection of its own. `body`: bytes and text are sent as they are, all else as JSON."""
         if body is not None and not isinstance(body, bytes | str):
             body = json.dumps(body)
-        connection = http.client.HTTPConnection(*self.api, timeout=PATIENCE)
+        connection = self.http_connection()
         try:
             connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()

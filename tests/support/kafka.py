@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.certificates import Identity
 from support.waiting import PATIENCE
 
 SCRIPT = Path(__file__).resolve().parents[1] / "kafka/kafka.sh"
@@ -116,6 +117,31 @@ class Kafka:
             "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,OUTSIDE:PLAINTEXT",
         )
         return f"{host}:{self.port + 2}"
+
+    def listen_secure(self, server: Identity, host: str = "127.0.0.1") -> str:
+        """Before start(): clients that come over TLS with SCRAM-SHA-512 are served as well; add_user() says who. Returns
+        the address for them."""
+        keystore = self.directory / "keystore.pem"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        keystore.write_text(server.key.read_text() + server.certificate.read_text())
+        address = f"{host}:{free_port_pair()}"
+        inside = f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{self.port + 1}"
+        listener = "listener.name.secure"
+        self._properties += (
+            f"listeners={inside},SECURE://{address}",
+            f"advertised.listeners=PLAINTEXT://{self.address},SECURE://{address}",
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
+            f"{listener}.sasl.enabled.mechanisms=SCRAM-SHA-512",
+            f"{listener}.scram-sha-512.sasl.jaas.config="
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            f"{listener}.ssl.keystore.type=PEM",
+            f"{listener}.ssl.keystore.location={keystore}",
+        )
+        return address
+
+    def add_user(self, name: str, password: str) -> None:
+        """Or another password for a user there is."""
+        self._run("user", str(self.port), name, password)
 
     def _run(self, *arguments: str, check: bool = True) -> str:
         done = subprocess.run(

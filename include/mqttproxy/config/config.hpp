@@ -14,6 +14,7 @@
 #include "mqttproxy/config/diagnostics.hpp"
 #include "mqttproxy/config/value.hpp"
 #include "mqttproxy/util/rate_limit.hpp"
+#include "mqttproxy/util/tls.hpp"
 
 namespace mqttproxy::config {
 
@@ -30,7 +31,8 @@ struct Endpoint {
 struct ApiConfig {
   Endpoint address{"127.0.0.1", 2381};
   std::string token;      // empty: none
-  bool insecure = false;  // a non-loopback address without a token
+  bool insecure = false;  // a non-loopback address without a token or client certificates
+  std::optional<util::TlsOptions> tls;
   std::uint32_t max_body_bytes = 8U << 20U;
   std::uint32_t max_connections = 1'024;  // each holds a thread while it is open
   std::chrono::milliseconds idle_timeout{60'000};

@@ -155,8 +155,8 @@ TEST(Load, an_exposed_api_needs_a_token_or_an_explicit_word) {
   for (const char* address : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "[::ffff:10.0.0.1]:1", "[fe80::1]:1"}) {
     const std::string api = "kind: Node\napi: {address: '" + std::string(address) + "'";
     EXPECT_EQ(load_with(api + "}\n").errors,
-              "14:7: Node mqttproxy: api.address: other machines can reach this address: it needs a token (or "
-              "\"insecure: true\")\n");
+              "14:7: Node mqttproxy: api.address: other machines can reach this address: it needs a token, client "
+              "certificates (tls.clientCAFile) or \"insecure: true\"\n");
     EXPECT_TRUE(load_with(api + ", token: x}\n").config.has_value());
     const auto insecure = load_with(api + ", insecure: true}\n");
     ASSERT_TRUE(insecure.config.has_value());
