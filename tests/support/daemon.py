@@ -64,7 +64,7 @@ class Daemon:
     running: list["Daemon"] = []
 
     def __init__(self, config: str, directory: Path, wait_started: bool = True, inside: tuple[str, ...] = ()) -> None:
-        """`inside`: a command that runs the one behind it elsewhere, as `ip netns exec` does."""
+        """`inside`: a command that runs the one behind it elsewhere, as `nsenter` does."""
         directory.mkdir(parents=True, exist_ok=True)
         self.config_file = directory / "mqttproxy.yaml"
         self.config_file.write_text(config)

@@ -24,7 +24,7 @@ class Host:
     @property
     def inside(self) -> tuple[str, ...]:
         """In front of a command: runs it here."""
-        return ("ip", "netns", "exec", self.namespace)
+        return _inside(self.namespace)
 
     def lose(self, share: float) -> None:
         """That share of the packets to and from Kafka from now on, from 0 to 1."""
@@ -57,7 +57,7 @@ class Networks:
                 namespace = f"{self._prefix}-{number}"
                 _run("ip", "netns", "add", namespace)
                 self._namespaces.append(namespace)
-                _run("ip", "-n", namespace, "link", "set", "lo", "up")
+                _run(*_inside(namespace), "ip", "link", "set", "lo", "up")
                 kafka_port = self._link(namespace, kafka, f"k{number}", f"{net}.{2 + number}/25")
                 self._link(namespace, devices, f"d{number}", f"{net}.{130 + number}/25")
                 _run("tc", "qdisc", "add", "dev", kafka_port, "clsact")
@@ -81,8 +81,8 @@ class Networks:
         _run("ip", "link", "add", here, "type", "veth", "peer", "name", name, "netns", namespace)
         self._links.append(here)
         _run("ip", "link", "set", here, "master", bridge, "up")
-        _run("ip", "-n", namespace, "addr", "add", address, "dev", name)
-        _run("ip", "-n", namespace, "link", "set", name, "up")
+        _run(*_inside(namespace), "ip", "addr", "add", address, "dev", name)
+        _run(*_inside(namespace), "ip", "link", "set", name, "up")
         return here
 
     def close(self) -> None:
@@ -90,6 +90,11 @@ class Networks:
             _run("ip", "netns", "del", namespace, check=False)
         for link in reversed(self._links):
             _run("ip", "link", "del", link, check=False)  # those in namespaces are gone with these
+
+
+def _inside(namespace: str) -> tuple[str, ...]:
+    # `ip netns exec` wants to mount /sys anew, which a container or chroot may not let it.
+    return ("nsenter", f"--net=/run/netns/{namespace}")
 
 
 def _run(*command: str, check: bool = True) -> None:
