@@ -121,6 +121,8 @@ void read_limits(Object& section, LimitsConfig& limits) {
   limits.connect_timeout =
       section.duration_or("connectTimeout", limits.connect_timeout, kMinConnectTimeout, kMaxConnectTimeout);
   read_number(section, "maxConnections", limits.max_connections, 0, kMaxConnections);
+  read_number(section, "maxConnectionsPerAddress", limits.max_connections_per_address, 0, kMaxConnections);
+  limits.max_memory_bytes = section.bytes_or("maxMemory", limits.max_memory_bytes, 0, kMaxQueueBytes);
   read_number(section, "maxClientIdLength", limits.max_client_id_bytes, kMinClientIdBytes, kMaxStringBytes);
   read_number(section, "maxTopicLength", limits.max_topic_bytes, 1, kMaxStringBytes);
   read_number(section, "maxTopicLevels", limits.max_topic_levels, 1, kMaxStringBytes);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "places.hpp"
 #include "tls_stream.hpp"
 
 namespace mqttproxy::net {
@@ -17,6 +18,7 @@ struct Arrival {
   std::string received;
   std::unique_ptr<TlsStream> tls;  // nullptr: plain
   bool proxy_header = false;       // a PROXY protocol header must come first
+  Places::Place place;
 };
 
 }  // namespace mqttproxy::net

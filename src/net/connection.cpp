@@ -40,6 +40,7 @@ Connection::Connection(Worker& worker, ProxyRuntime& proxy, Arrival& arrival)
       proxy_(proxy),
       descriptor_(worker.io(), arrival.fd),
       tls_(std::move(arrival.tls)),
+      place_(std::move(arrival.place)),
       core_(*this, proxy.settings, worker.counters().packets),
       address_(std::move(arrival.address)),
       awaits_proxy_header_(arrival.proxy_header) {
@@ -101,6 +102,9 @@ void Connection::consume(std::string_view bytes) {
     stash_.assign(rest);
   }
   if (core_.waiting() && core_.window_full()) park(Park::Window);
+  if (core_.wanted_bytes() > Worker::kReadBytes && worker_.shared().memory.full()) {
+    core_.close(CloseCause::MemoryLimit, "no memory for a large packet");
+  }
   flush(replies);
   go_on();
 }
@@ -246,9 +250,9 @@ void Connection::go_on() {
   if (core_.state() == session::Core::State::Closed) return end(core_.close_cause(), core_.close_detail());
   if (peer_gone_) return end(CloseCause::ConnectionLost, "connection lost while sending");
   if (move_to_) {
-    worker_.move_home(
-        self_, *move_to_,
-        Arrival{descriptor_.release(), proxy_.index, std::move(address_), std::move(stash_), std::move(tls_), false});
+    worker_.move_home(self_, *move_to_,
+                      Arrival{descriptor_.release(), proxy_.index, std::move(address_), std::move(stash_),
+                              std::move(tls_), false, std::move(place_)});
     return;
   }
   if (parked_ == 0 && !worker_.reading_stopped()) arm_read();
@@ -274,7 +278,6 @@ void Connection::end(CloseCause cause, std::string_view detail) {
     ::shutdown(descriptor_.native_handle(), SHUT_WR);
     (void)::recv(descriptor_.native_handle(), worker_.read_buffer(), Worker::kReadBytes, MSG_DONTWAIT);
   }
-  worker_.shared().connections.fetch_sub(1, std::memory_order_relaxed);
   worker_.erase(self_);
 }
 

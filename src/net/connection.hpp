@@ -153,6 +153,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   ProxyRuntime& proxy_;
   boost::asio::posix::stream_descriptor descriptor_;
   std::unique_ptr<TlsStream> tls_;  // nullptr: plain
+  Places::Place place_;
   session::Core core_;
   std::string stash_;                                  // received, not consumed
   Output output_;                                      // to be sent

@@ -32,7 +32,13 @@ void Connection::read_proxy_header() {
     return end(CloseCause::ProxyHeader, header.problem);
   }
   events[header.source ? Event::ProxyHeaders : Event::ProxyHeadersLocal].add();
-  if (header.source) address_ = peer_address(*header.source);
+  if (header.source) {
+    address_ = peer_address(*header.source);
+    if (!worker_.shared().places.count(place_, header.source->address())) {
+      events[Event::RefusedAddress].add();
+      return end(CloseCause::AddressLimit, "limits.maxConnectionsPerAddress");
+    }
+  }
   awaits_proxy_header_ = false;
   go_on();
 }

@@ -54,10 +54,15 @@ constexpr std::string_view kProxyHeadersHelp =
 constexpr std::array<std::string_view, static_cast<std::size_t>(TlsFailure::Count_)> kTlsFailures = {
     "not_tls", "unsupported", "client_certificate", "alert", "closed", "timeout", "other"};
 
+constexpr std::string_view kRefused = "mqttproxy_accepts_refused_total";
+constexpr std::string_view kRefusedHelp = "Connections closed at once: a limit was reached.";
+
 constexpr Family<Event> kCounters[] = {
     {Event::Accepted, kAccepts, kAcceptsHelp, "transport", "tcp"},
     {Event::AcceptedTls, kAccepts, kAcceptsHelp, "transport", "tls"},
-    {Event::AcceptRefused, "mqttproxy_accepts_refused_total", "TCP connections closed at once: connection limit."},
+    {Event::RefusedNode, kRefused, kRefusedHelp, "cause", "connections"},
+    {Event::RefusedAddress, kRefused, kRefusedHelp, "cause", "address"},
+    {Event::RefusedMemory, kRefused, kRefusedHelp, "cause", "memory"},
     {Event::AcceptFailed, "mqttproxy_accept_errors_total", "accept() failed: out of descriptors or memory."},
     {Event::MovedHome, "mqttproxy_moves_total", "Connections handed to the home worker of their client id."},
     {Event::BytesIn, kBytes, kBytesHelp, "direction", "in"},

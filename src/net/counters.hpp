@@ -15,9 +15,11 @@ namespace mqttproxy::net {
 enum class Event : std::uint8_t {
   Accepted,
   AcceptedTls,
-  AcceptRefused,  // the node's connection limit
-  AcceptFailed,   // out of descriptors or memory
-  MovedHome,      // handed to the client id's home worker
+  RefusedNode,     // the node's connection limit
+  RefusedAddress,  // limits.maxConnectionsPerAddress
+  RefusedMemory,   // limits.maxMemory
+  AcceptFailed,    // out of descriptors or memory
+  MovedHome,       // handed to the client id's home worker
   BytesIn,
   BytesOut,
   Connections,  // gauge: open now

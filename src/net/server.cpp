@@ -45,8 +45,10 @@ void check_tls(const config::Config& config) {
 }
 
 Server::Server(const config::Config& config, std::uint64_t descriptor_limit, metrics::Registry& metrics)
-    : config_(config), shared_(std::make_unique<Shared>(config.proxies.size())) {
-  shared_->max_connections = connection_ceiling(config.node.limits.max_connections, descriptor_limit);
+    : config_(config),
+      shared_(std::make_unique<Shared>(config.proxies.size(),
+                                       connection_ceiling(config.node.limits.max_connections, descriptor_limit),
+                                       config.node.limits)) {
   const unsigned count = worker_count(config.node.threads);
   std::vector<Worker*> peers;
   for (unsigned i = 0; i < count; ++i) {
@@ -124,7 +126,7 @@ void Server::close_all() {
 }
 
 std::uint32_t Server::max_connections() const noexcept {
-  return shared_->max_connections;
+  return shared_->places.max_connections();
 }
 
 void Server::collect(metrics::Scrape& scrape) const {
@@ -132,7 +134,13 @@ void Server::collect(metrics::Scrape& scrape) const {
   for (const auto& worker : workers_) counters.push_back(&std::as_const(*worker).counters());
   net::collect(counters, scrape);
   collect_downlink(scrape);
-  scrape.gauge("mqttproxy_connections_limit", "Connections this node takes at most.", shared_->max_connections);
+  scrape.gauge("mqttproxy_connections_limit", "Connections this node takes at most.",
+               shared_->places.max_connections());
+  scrape.gauge("process_resident_memory_bytes", "Resident memory size in bytes.",
+               static_cast<double>(shared_->memory.bytes()));
+  scrape.gauge("mqttproxy_memory_limit_bytes", "limits.maxMemory; 0: none.",
+               static_cast<double>(shared_->memory.limit()));
+  scrape.gauge("mqttproxy_memory_full", "1 while memory is above limits.maxMemory.", shared_->memory.full() ? 1 : 0);
   scrape.gauge("mqttproxy_workers", "Worker threads.", workers());
 }
 

@@ -17,6 +17,8 @@
 #include "mqttproxy/session/session.hpp"
 #include "mqttproxy/util/rate_limit.hpp"
 
+#include "memory_guard.hpp"
+#include "places.hpp"
 #include "tls_context.hpp"
 
 namespace mqttproxy::net {
@@ -37,10 +39,14 @@ class ConnectLimit {
 
 /// Touched on connect and disconnect only, never per packet.
 struct Shared {
-  explicit Shared(std::size_t proxies) : connected(proxies), connect_limits(proxies) {}
+  Shared(std::size_t proxies, std::uint32_t max_connections, const config::LimitsConfig& limits)
+      : places(max_connections, limits.max_connections_per_address),
+        memory(limits.max_memory_bytes),
+        connected(proxies),
+        connect_limits(proxies) {}
 
-  std::uint32_t max_connections = 0;
-  std::atomic<std::uint32_t> connections{0};          // open sockets, all workers
+  Places places;
+  MemoryGuard memory;
   std::vector<std::atomic<std::uint32_t>> connected;  // connected clients by proxy
   std::vector<ConnectLimit> connect_limits;           // by proxy
 
@@ -53,14 +59,15 @@ struct Shared {
 /// One MQTTProxy as one worker sees it.
 struct ProxyRuntime {
   ProxyRuntime(const config::ProxyConfig& proxy, std::size_t number, const config::LimitsConfig& limits,
-               session::OutboxCounters& counters)
+               const MemoryGuard& memory, session::OutboxCounters& counters)
       : config(&proxy),
         index(number),
         settings{{limits.max_packet_bytes, limits.max_client_id_bytes, limits.max_topic_bytes, limits.max_topic_levels,
                   limits.max_filters_per_packet},
                  limits.ack_window},
         registry({{limits.inflight_window, limits.session_queue_messages, limits.session_queue_bytes,
-                   limits.max_unsent_bytes, limits.session_queue_full == config::QueueFull::DropNewest},
+                   limits.max_unsent_bytes, limits.session_queue_full == config::QueueFull::DropNewest,
+                   [&memory] { return memory.full(); }},
                   limits.max_filters_per_session},
                  counters) {}
 

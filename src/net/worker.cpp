@@ -43,7 +43,7 @@ Worker::Worker(unsigned index, const config::Config& config, Shared& shared)
       read_buffer_(std::make_unique<char[]>(kReadBytes + kMergeBytes)),
       random_(std::random_device{}()) {
   for (std::size_t i = 0; i < config.proxies.size(); ++i) {
-    proxies_.emplace_back(config.proxies[i], i, config.node.limits, counters_.outbox);
+    proxies_.emplace_back(config.proxies[i], i, config.node.limits, shared.memory, counters_.outbox);
   }
 }
 
@@ -292,6 +292,7 @@ void Worker::schedule_sweep() {
 
 void Worker::sweep() {
   const Clock::time_point now = Clock::now();
+  if (index_ == 0) shared_.memory.look(now);
   connections_.for_each([now](Handle, Cell& cell) {
     if (now >= cell.deadline) cell.connection->on_deadline();
   });

@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -124,7 +125,8 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
 
   void await_connections(Listener& listener);
   void accept_batch(Listener& listener);
-  void welcome(const Listener& listener, int fd, std::string address);
+  [[nodiscard]] std::optional<Places::Place> find_place(const Listener& listener, const boost::asio::ip::address& peer);
+  void welcome(const Listener& listener, Arrival arrival);
   void adopt(Arrival arrival);
   void settle(const std::vector<kafka::Report>& reports);
   void settle_publication(session::Handle handle, Publication& publication);

@@ -40,27 +40,38 @@ void Worker::accept_batch(Listener& listener) {
       return;
     }
     peer.resize(size);
-    if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >= shared_.max_connections) {
-      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-      counters_.events[Event::AcceptRefused].add();
+    if (auto place = find_place(listener, peer.address())) {
+      welcome(listener,
+              {fd, listener.proxy, peer_address(peer), {}, nullptr, listener.proxy_protocol, std::move(*place)});
+    } else {
       ::close(fd);
-      continue;
     }
-    welcome(listener, fd, peer_address(peer));
   }
   await_connections(listener);
 }
 
-void Worker::welcome(const Listener& listener, int fd, std::string address) {
+std::optional<Places::Place> Worker::find_place(const Listener& listener, const boost::asio::ip::address& peer) {
+  auto place = shared_.places.take();
+  if (!place) {
+    counters_.events[Event::RefusedNode].add();
+  } else if (shared_.memory.full()) {
+    counters_.events[Event::RefusedMemory].add();
+    place.reset();
+  } else if (!listener.proxy_protocol && !shared_.places.count(*place, peer)) {
+    counters_.events[Event::RefusedAddress].add();
+    place.reset();
+  }
+  return place;
+}
+
+void Worker::welcome(const Listener& listener, Arrival arrival) {
   const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  Arrival arrival{fd, listener.proxy, std::move(address), {}, nullptr, listener.proxy_protocol};
+  ::setsockopt(arrival.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (listener.tls != nullptr) {
-    SslPtr ssl = listener.tls->accept(fd);
+    SslPtr ssl = listener.tls->accept(arrival.fd);
     if (!ssl) {  // out of memory
       counters_.events[Event::AcceptFailed].add();
-      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-      ::close(fd);
+      ::close(arrival.fd);
       return;
     }
     arrival.tls = std::make_unique<TlsStream>(std::move(ssl));
@@ -71,7 +82,6 @@ void Worker::welcome(const Listener& listener, int fd, std::string address) {
 
 void Worker::adopt(Arrival arrival) {
   if (reading_stopped_) {
-    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
     ::close(arrival.fd);
     return;
   }

@@ -7,9 +7,9 @@ using mqtt::PacketType;
 
 std::string_view to_string(CloseCause cause) noexcept {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(CloseCause::Count_)> kNames = {
-      "client_disconnect", "connection_lost", "keep_alive",    "connect_timeout", "takeover",
-      "protocol_error",    "connect_refused", "pipeline",      "not_stored",      "shutdown",
-      "session_deleted",   "session_lost",    "tls_handshake", "proxy_header"};
+      "client_disconnect", "connection_lost", "keep_alive",    "connect_timeout", "takeover",        "protocol_error",
+      "connect_refused",   "pipeline",        "not_stored",    "shutdown",        "session_deleted", "session_lost",
+      "tls_handshake",     "proxy_header",    "address_limit", "memory_limit"};
   return kNames[static_cast<std::size_t>(cause)];
 }
 

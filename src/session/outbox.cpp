@@ -41,7 +41,7 @@ void Outbox::offer(const DeliveryPtr& delivery, Qos granted, bool online) {
     if (!online) return counters_[OutboxEvent::DroppedOffline].add();
     // It never takes the place of another message. One that is larger than the budget passes when nothing waits.
     const bool in_budget = queued() == 0 || waiting_bytes_ + bytes <= limits_.unsent_bytes;
-    if (!in_budget || !has_room(bytes)) return counters_[OutboxEvent::DroppedSlow].add();
+    if (!in_budget || !has_room(bytes) || must_not_grow()) return counters_[OutboxEvent::DroppedSlow].add();
   } else if (!make_room(bytes)) {
     return counters_[OutboxEvent::DroppedFull].add();
   }
@@ -54,8 +54,13 @@ bool Outbox::has_room(std::size_t bytes) const noexcept {
   return queued() < messages && waiting_bytes_ + bytes <= limits_.queue_bytes;
 }
 
-bool Outbox::make_room(std::size_t bytes) noexcept {
-  if (limits_.drop_newest || bytes > limits_.queue_bytes) return has_room(bytes);
+bool Outbox::must_not_grow() const {
+  return queued() != 0 && limits_.no_memory && limits_.no_memory();
+}
+
+bool Outbox::make_room(std::size_t bytes) {
+  if (limits_.drop_newest || bytes > limits_.queue_bytes) return has_room(bytes) && !must_not_grow();
+  if (must_not_grow()) drop_oldest();
   while (!has_room(bytes)) drop_oldest();
   return true;
 }

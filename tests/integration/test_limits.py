@@ -8,10 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from support import config, mqtt
+from support.backend import Backend
 from support.daemon import Daemon
 from support.kafka import free_port_pair
 from support.mqtt import Client, Will, connected
 from support.waiting import wait_until
+
+MIB = 1 << 20
 
 
 def simple(**limits: object) -> str:
@@ -29,6 +32,48 @@ def test_max_connections_closes_what_comes_beyond(start_daemon) -> None:
         daemon.wait_metric(1, "mqttproxy_connections")
         with connected(daemon.address(), "three") as three:
             three.expect_alive()
+
+
+def test_max_connections_per_address_closes_what_comes_beyond_from_there(start_daemon) -> None:
+    daemon = start_daemon(simple(maxConnectionsPerAddress=2))
+    with connected(daemon.address(), "one") as one, connected(daemon.address(), "two"):
+        with Client(daemon.address()) as third:
+            third.expect_closed()
+        daemon.wait_metric(1, "mqttproxy_accepts_refused_total", cause="address")
+        with Client(daemon.address(), source="127.0.0.2") as elsewhere:
+            elsewhere.connect("elsewhere").expect_alive()
+        one.end()
+        daemon.wait_metric(1, "mqttproxy_connections")
+        with connected(daemon.address(), "three") as three:
+            three.expect_alive()
+
+
+def test_above_max_memory_nothing_is_taken_that_would_add_to_it(start_daemon) -> None:
+    probe = start_daemon(simple())
+    ceiling = probe.rss_bytes() + 64 * MIB
+    probe.stop()
+    limits = {"maxMemory": ceiling, "sessionQueueMessages": 100_000, "sessionQueueBytes": 1 << 30}
+    daemon = start_daemon(simple(**limits))
+    with connected(daemon.address(), "away", clean_session=False) as client:
+        client.subscribe(("t", 1))
+    with (
+        connected(daemon.address(), "here") as here,
+        connected(daemon.address(), "large") as large,
+        Backend(daemon) as backend,
+    ):
+        for number in range(200):
+            backend.publish("t", f"{number} " + "x" * MIB, qos=1)
+        daemon.wait_metric(1, "mqttproxy_memory_full")
+        assert daemon.metrics().total("mqttproxy_downlink_dropped_total", cause="queue_full") > 0
+        assert daemon.rss_bytes() < ceiling + 64 * MIB  # what waited when it was noticed, and allocators
+        with Client(daemon.address()) as late:
+            late.expect_closed()
+        daemon.wait_metric(1, "mqttproxy_accepts_refused_total", cause="memory")
+        here.send(mqtt.publish("t", b"small", qos=1))
+        here.expect(mqtt.puback(1))
+        large.send(mqtt.publish("t", b"x" * 500_000, qos=1)[:-1])
+        large.expect_closed()
+        daemon.wait_metric(1, "mqttproxy_disconnects_total", reason="memory_limit")
 
 
 def test_max_allowed_connection_is_counted_by_return_code(start_daemon) -> None:

@@ -138,8 +138,10 @@ def message(first_byte: int, body: bytes) -> Message:
 class Client:
     """A TCP connection that checks what comes back byte by byte."""
 
-    def __init__(self, address: tuple[str, int], receive_buffer: int | None = None) -> None:
+    def __init__(self, address: tuple[str, int], receive_buffer: int | None = None, source: str = "") -> None:
         self.socket = socket.socket()
+        if source:
+            self.socket.bind((source, 0))
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)

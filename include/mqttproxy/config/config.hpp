@@ -50,7 +50,9 @@ enum class QueueFull : std::uint8_t { DropOldest, DropNewest };
 struct LimitsConfig {
   std::uint32_t max_packet_bytes = 1'000'000;
   std::chrono::milliseconds connect_timeout{10'000};
-  std::uint32_t max_connections = 0;  // 0: descriptor limit − 256
+  std::uint32_t max_connections = 0;              // 0: descriptor limit − 256
+  std::uint32_t max_connections_per_address = 0;  // 0: any number
+  std::uint64_t max_memory_bytes = 0;             // of the process; 0: no limit
   std::uint16_t max_client_id_bytes = 1'024;
   std::uint16_t max_topic_bytes = 4'096;
   std::uint16_t max_topic_levels = 128;

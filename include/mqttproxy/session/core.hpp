@@ -47,6 +47,8 @@ enum class CloseCause : std::uint8_t {
   SessionLost,     // another node may serve it, or what was stored of it is not known
   TlsHandshake,    // it failed, or the peer went away in it
   ProxyHeader,     // none, or one that is not acceptable
+  AddressLimit,    // too many connections from there
+  MemoryLimit,     // a large packet while there is no memory for it
   Count_,
 };
 

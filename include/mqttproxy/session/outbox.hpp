@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -36,6 +37,8 @@ struct OutboxLimits {
   std::uint64_t queue_bytes = 8U << 20U;   // the same in bytes
   std::uint64_t unsent_bytes = 1U << 20U;  // that wait, beyond which a QoS 0 message is dropped
   bool drop_newest = false;                // of a full queue; else the oldest
+  /// True while no queue may grow: a message takes the place of another, or none. Empty: never.
+  std::function<bool()> no_memory{};
 };
 
 /// One FIFO: messages leave in the order in which they were offered [MQTT-4.6.0-6], those a session has missed
@@ -115,7 +118,8 @@ class Outbox {
   [[nodiscard]] bool restore(const DeliveryPtr& delivery, mqtt::PacketId packet_id);
   [[nodiscard]] bool has_room(std::size_t bytes) const noexcept;
   /// Room for a QoS 1 message, by the rule for a full queue. False: it has to be dropped.
-  [[nodiscard]] bool make_room(std::size_t bytes) noexcept;
+  [[nodiscard]] bool make_room(std::size_t bytes);
+  [[nodiscard]] bool must_not_grow() const;
   void wait(boost::circular_buffer<Waiting>& ring, const DeliveryPtr& delivery, mqtt::Qos qos);
   void count_waiting(const Waiting& removed) noexcept;
   void drop_oldest() noexcept;

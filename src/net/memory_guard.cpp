@@ -1,0 +1,46 @@
+#include "memory_guard.hpp"
+
+#include <fstream>
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include "mqttproxy/util/log.hpp"
+
+namespace mqttproxy::net {
+
+namespace {
+
+constexpr std::chrono::seconds kTrimInterval{1};
+
+/// Resident bytes of this process; 0 when /proc is not there.
+std::uint64_t resident_bytes() {
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> size >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+void MemoryGuard::look(std::chrono::steady_clock::time_point now) {
+  std::uint64_t bytes = resident_bytes();
+  if (limit_ != 0 && bytes > limit_ && now >= next_trim_) {
+    next_trim_ = now + kTrimInterval;
+    ::malloc_trim(0);
+    bytes = resident_bytes();
+  }
+  bytes_.store(bytes, std::memory_order_relaxed);
+  const bool was_full = full();
+  const bool is_full = limit_ != 0 && bytes > (was_full ? limit_ - limit_ / 20 : limit_);
+  if (is_full == was_full) return;
+  full_.store(is_full, std::memory_order_relaxed);
+  if (is_full) {
+    spdlog::warn("memory bytes={} is above limits.maxMemory={}: nothing new is taken that would add to it", bytes,
+                 limit_);
+  } else {
+    spdlog::info("memory bytes={} is below limits.maxMemory={} again", bytes, limit_);
+  }
+}
+
+}  // namespace mqttproxy::net

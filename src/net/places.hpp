@@ -1,0 +1,63 @@
+// How many connections there may be, on this node and from one address.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include <boost/asio/ip/address.hpp>
+
+namespace mqttproxy::net {
+
+/// Any thread; must outlive every Place.
+class Places {
+ public:
+  /// One connection's; gives back what it has when it ends.
+  class Place {
+   public:
+    Place() = default;
+    Place(Place&& other) noexcept
+        : places_(std::exchange(other.places_, nullptr)), network_(std::exchange(other.network_, 0)) {}
+    Place& operator=(Place&& other) noexcept {
+      std::swap(places_, other.places_);
+      std::swap(network_, other.network_);
+      return *this;
+    }
+    ~Place() {
+      if (places_ != nullptr) places_->give_back(network_);
+    }
+
+   private:
+    friend Places;
+    explicit Place(Places& places) : places_(&places) {}
+    Places* places_ = nullptr;
+    std::uint64_t network_ = 0;  // it counts for; 0: for none
+  };
+
+  /// `per_address` 0: any number.
+  Places(std::uint32_t max_connections, std::uint32_t per_address)
+      : max_connections_(max_connections), per_address_(per_address) {}
+
+  /// nullopt: there is none on this node.
+  [[nodiscard]] std::optional<Place> take();
+  /// Counts `place` for an IPv4 address, or the /64 network of an IPv6 address: that is what one subscriber gets. Once
+  /// for each place. False: there are as many already.
+  [[nodiscard]] bool count(Place& place, const boost::asio::ip::address& address);
+
+  [[nodiscard]] std::uint32_t max_connections() const noexcept { return max_connections_; }
+
+ private:
+  void give_back(std::uint64_t network) noexcept;
+
+  const std::uint32_t max_connections_;
+  const std::uint32_t per_address_;
+  std::atomic<std::uint32_t> taken_{0};
+  std::mutex mutex_;
+  std::unordered_map<std::uint64_t, std::uint32_t> networks_;  // connections of each that has some
+};
+
+}  // namespace mqttproxy::net

@@ -1,0 +1,65 @@
+#include "memory_guard.hpp"
+
+#include <cstring>
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+namespace mqttproxy::net {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Memory that is there while this is, whatever the allocator.
+class Pages {
+ public:
+  explicit Pages(std::size_t bytes)
+      : bytes_(bytes), memory_(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+    std::memset(memory_, 1, bytes_);
+  }
+  ~Pages() { ::munmap(memory_, bytes_); }
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+
+ private:
+  std::size_t bytes_;
+  void* memory_;
+};
+
+constexpr std::size_t kMiB = 1U << 20U;
+
+std::uint64_t used_now() {
+  MemoryGuard guard(0);
+  guard.look(Clock::now());
+  return guard.bytes();
+}
+
+TEST(MemoryGuard, without_a_limit_it_is_never_full) {
+  MemoryGuard guard(0);
+  guard.look(Clock::now());
+  EXPECT_GT(guard.bytes(), kMiB);
+  EXPECT_FALSE(guard.full());
+}
+
+TEST(MemoryGuard, is_full_above_the_limit_and_until_well_below) {
+  MemoryGuard guard(used_now() + 100 * kMiB);
+  guard.look(Clock::now());
+  EXPECT_FALSE(guard.full());
+  {
+    const Pages nearly(98 * kMiB);
+    guard.look(Clock::now());
+    EXPECT_FALSE(guard.full());
+    {
+      const Pages beyond(10 * kMiB);
+      guard.look(Clock::now());
+      EXPECT_TRUE(guard.full());
+    }
+    guard.look(Clock::now());
+    EXPECT_TRUE(guard.full()) << "2 MiB below the limit are less than 5 %";
+  }
+  guard.look(Clock::now());
+  EXPECT_FALSE(guard.full());
+}
+
+}  // namespace
+}  // namespace mqttproxy::net

@@ -1,0 +1,61 @@
+#include "places.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace mqttproxy::net {
+namespace {
+
+using boost::asio::ip::make_address;
+
+TEST(Places, a_place_is_there_again_when_its_connection_is_gone) {
+  Places places(2, 0);
+  auto one = places.take();
+  {
+    const auto two = places.take();
+    ASSERT_TRUE(one && two);
+    EXPECT_FALSE(places.take());
+  }
+  EXPECT_TRUE(places.take());
+  Places::Place moved = std::move(*one);
+  one.reset();
+  EXPECT_TRUE(places.take()) << "what has been moved away gives nothing back";
+  const auto other = places.take();
+  EXPECT_FALSE(places.take());
+}
+
+/// How many connections the addresses get, in their order.
+std::size_t counted(Places& places, const std::vector<const char*>& addresses) {
+  std::vector<Places::Place> standing;
+  for (const char* address : addresses) {
+    auto place = places.take();
+    if (place && places.count(*place, make_address(address))) standing.push_back(std::move(*place));
+  }
+  return standing.size();
+}
+
+TEST(Places, an_address_has_so_many) {
+  Places places(100, 2);
+  EXPECT_EQ(counted(places, {"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"}), 3U);
+  EXPECT_EQ(counted(places, {"192.0.2.1", "192.0.2.1"}), 2U) << "those before are gone";
+}
+
+TEST(Places, an_IPv4_address_in_IPv6_is_the_same_address) {
+  Places places(100, 1);
+  EXPECT_EQ(counted(places, {"192.0.2.1", "::ffff:192.0.2.1", "::ffff:192.0.2.2"}), 2U);
+}
+
+TEST(Places, an_IPv6_network_of_64_bits_counts_as_one_address) {
+  Places places(100, 1);
+  EXPECT_EQ(counted(places, {"2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"}), 2U);
+  EXPECT_EQ(counted(places, {"::1", "::1", "127.0.0.1"}), 2U);
+}
+
+TEST(Places, without_a_limit_addresses_are_not_counted) {
+  Places places(5, 0);
+  EXPECT_EQ(counted(places, {"::1", "::1", "::1", "::1", "::1", "::1"}), 5U);
+}
+
+}  // namespace
+}  // namespace mqttproxy::net
