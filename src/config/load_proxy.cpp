@@ -63,9 +63,8 @@ void read_username(Object& document, ProxyConfig& proxy) {
   const auto username = document.find_set("username");
   proxy.username_from_certificate = username && username->as_choice(kUsernames) == "fromCertificate";
   if (!proxy.username_from_certificate) return;
-  const auto bare = std::ranges::find_if(proxy.listeners, [](const ListenerConfig& listener) {
-    return !listener.tls || !listener.tls->client_ca;
-  });
+  const auto bare = std::ranges::find_if(
+      proxy.listeners, [](const ListenerConfig& listener) { return !listener.tls || !listener.tls->client_ca; });
   if (bare != proxy.listeners.end()) {
     username->error("every listener of this proxy must have \"useTLS: true\" and a clientCAFile; that of port " +
                     std::to_string(bare->endpoint.port) + " has not");
