@@ -41,7 +41,11 @@ PemText read_pem(Object& object, std::string_view key, std::string_view file_key
     file->error("give " + either + ", not both");
     return {"", *file};
   }
-  if (text) return {text->as_secret().value_or(""), *text};
+  if (text) {
+    const auto pem = text->as_secret();
+    if (pem && pem->empty()) text->error("expected PEM text, found nothing");
+    return {pem.value_or(""), *text};
+  }
   if (file) return {file->as_file(kMaxPemBytes).value_or(""), *file};
   if (object.valid()) object.value().error("missing " + either);
   return {"", object.value()};

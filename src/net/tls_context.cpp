@@ -12,6 +12,7 @@ namespace {
 
 /// For TLS 1.2: forward secrecy and authenticated encryption only. TLS 1.3 has nothing else.
 constexpr const char* kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+constexpr long kTicketSeconds = 2 * 60 * 60;
 constexpr int kMaxChain = 8;                        // certificates between a client's and its authority
 constexpr std::size_t kMaxClientBytes = 32 * 1024;  // of the certificates a client shows
 constexpr std::array<unsigned char, 9> kSessionContext = {'m', 'q', 't', 't', 'p', 'r', 'o', 'x', 'y'};
@@ -46,6 +47,7 @@ SslContextPtr make_context(bool only_tls13) {
   SSL_CTX_set_read_ahead(raw, 1);                           // one system call for many records
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);  // tickets: what the client keeps we need not
   SSL_CTX_set_num_tickets(raw, 1);
+  SSL_CTX_set_timeout(raw, kTicketSeconds);
   SSL_CTX_set_session_id_context(raw, kSessionContext.data(), kSessionContext.size());
   return SSL_CTX_set_cipher_list(raw, kTls12Ciphers) == 1 ? std::move(context) : nullptr;
 }

@@ -44,7 +44,12 @@ TlsFailure classify(int reason) noexcept {
 
 Io TlsStream::read(char* buffer, std::size_t room) noexcept {
   Io io;
-  read_wants_write_ = false;
+  if (!established_) {
+    ERR_clear_error();
+    const int result = SSL_do_handshake(ssl_.get());
+    established_ = result == 1;
+    if (!established_) io.status = judge(result);
+  }
   while (io.bytes < room && io.status == IoStatus::Done) {
     std::size_t count = 0;
     // What another connection of this thread left behind would be taken for an error of this one.
@@ -53,7 +58,6 @@ Io TlsStream::read(char* buffer, std::size_t room) noexcept {
     io.bytes += count;
     if (result != 1) io.status = judge(result);
   }
-  established_ = established_ || (!failed_ && SSL_is_init_finished(ssl_.get()) == 1);
   read_wants_write_ = io.status == IoStatus::WantWrite;
   // An end behind bytes is met again by the next call.
   unread_ = io.status != IoStatus::WantRead && io.status != IoStatus::WantWrite;

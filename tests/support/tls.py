@@ -129,13 +129,13 @@ class TlsClient(Client):
         before: bytes = b"",
     ) -> None:
         super().__init__(address, receive_buffer)
-        self.raw = self.socket
+        raw = self.socket
         if before:
-            self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-            self.raw.sendall(before)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            raw.sendall(before)
         try:
             self.socket = context.wrap_socket(
-                self.raw, server_hostname=server_name, session=session, do_handshake_on_connect=not before
+                raw, server_hostname=server_name, session=session, do_handshake_on_connect=not before
             )
             if before:  # the ClientHello fills no segment: it leaves with the cork
                 self.socket.setblocking(False)
@@ -143,7 +143,7 @@ class TlsClient(Client):
                 self.socket.settimeout(PATIENCE)
                 self.socket.do_handshake()
         except BaseException:
-            self.raw.close()
+            raw.close()
             self.socket.close()
             raise
 
@@ -202,8 +202,8 @@ class Records:
             pass
         return self._outgoing.read()
 
-    def receive(self, sock: socket.socket, size: int) -> bytes:
-        """Exactly `size` bytes, or fewer where the server says goodbye."""
+    def receive(self, sock: socket.socket, size: int, ragged: bool = True) -> bytes:
+        """Exactly `size` bytes, or fewer where the server closes; `ragged`: also without close_notify."""
         data = b""
         while len(data) < size:
             try:
@@ -211,7 +211,11 @@ class Records:
             except ssl.SSLWantReadError:
                 self._feed(sock)
                 continue
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            except ssl.SSLZeroReturnError:
+                break
+            except ssl.SSLEOFError:
+                if not ragged:
+                    raise
                 break
             if not chunk:
                 break
