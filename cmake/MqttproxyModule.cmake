@@ -6,6 +6,15 @@ target_compile_options(mqttproxy_options INTERFACE -Wall -Wextra -Wpedantic -Wco
 if(MQTTPROXY_WERROR)
   target_compile_options(mqttproxy_options INTERFACE -Werror)
 endif()
+# What makes an overflow harder to use: position independent code, canaries, checked copies, no jump to where none should
+# be, no writable relocation table.
+target_compile_options(mqttproxy_options INTERFACE -fPIE)
+set(hardening -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+target_compile_options(mqttproxy_options INTERFACE "$<$<NOT:$<CONFIG:Debug>>:${hardening}>")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  target_compile_options(mqttproxy_options INTERFACE -fcf-protection=full)
+endif()
+target_link_options(mqttproxy_options INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
 if(MQTTPROXY_SANITIZE)
   target_compile_options(mqttproxy_options INTERFACE -fsanitize=${MQTTPROXY_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)

@@ -7,19 +7,11 @@
 #include <openssl/ssl.h>
 
 #include "mqttproxy/config/config.hpp"
-
-#include "tls_certificate.hpp"
+#include "mqttproxy/util/tls.hpp"
 
 namespace mqttproxy::net {
 
-struct FreeSsl {
-  void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
-};
-struct FreeSslContext {
-  void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
-};
-using SslPtr = std::unique_ptr<SSL, FreeSsl>;
-using SslContextPtr = std::unique_ptr<SSL_CTX, FreeSslContext>;
+using SslPtr = util::TlsSession;
 
 /// Certificates, keys and settings; and the keys of session tickets, which all workers share because they share this.
 /// Fixed once made: any thread. It must outlive its connections.
@@ -35,16 +27,12 @@ class TlsContext {
   [[nodiscard]] SslPtr accept(int fd) const noexcept;
 
  private:
-  struct Entry {
-    CertificatePtr certificate;
-    SslContextPtr context;
-  };
   TlsContext() = default;
   /// The context whose certificate is for the name: one that has it exactly, else one with a wildcard, else nullptr.
   [[nodiscard]] SSL_CTX* find(const std::string& server_name) const noexcept;
   static int on_server_name(SSL* ssl, int* alert, void* self) noexcept;
 
-  std::vector<Entry> entries_;  // never empty; the first is the default
+  std::vector<util::TlsContext> contexts_;  // one for each certificate, never empty; the first is the default
 };
 
 }  // namespace mqttproxy::net

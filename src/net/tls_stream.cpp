@@ -5,6 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "tls_certificate.hpp"
+
 namespace mqttproxy::net {
 
 namespace {

@@ -15,6 +15,8 @@ namespace mqttproxy::util {
 namespace {
 
 constexpr long kSessionSeconds = 600;
+constexpr int kMaxChain = 8;                        // certificates between a client's and its authority
+constexpr std::size_t kMaxClientBytes = 32 * 1024;  // of the certificates a client shows
 constexpr const char* kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr std::string_view kSessionContext = "mqttproxy";  // whose tickets these are
 
@@ -46,7 +48,7 @@ std::vector<Certificate> read_certificates(const std::string& pem, std::string& 
   }
   const unsigned long end = ERR_peek_last_error();
   if (ERR_GET_LIB(end) != ERR_LIB_PEM || ERR_GET_REASON(end) != PEM_R_NO_START_LINE) {
-    problem = "certificate " + std::to_string(certificates.size() + 1) + " of the file is broken: " + take_tls_error();
+    problem = "certificate " + std::to_string(certificates.size() + 1) + " is broken: " + take_tls_error();
   } else if (certificates.empty()) {
     problem = "there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)";
   }
@@ -75,6 +77,8 @@ bool set_rules(SSL_CTX* context, TlsVersion min_version) {
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   // HTTP and MQTT say themselves where a message ends: a connection that just ends is no attack, and answered in order.
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  // A device without AES instructions puts ChaCha20 first, and gets it.
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_timeout(context, kSessionSeconds);
   const int version = min_version == TlsVersion::Tls13 ? TLS1_3_VERSION : TLS1_2_VERSION;
@@ -95,9 +99,12 @@ bool require_client_certificate(SSL_CTX* context, const std::vector<Certificate>
   X509_STORE* const store = SSL_CTX_get_cert_store(context);
   for (const Certificate& authority : authorities) {
     if (X509_STORE_add_cert(store, authority.get()) != 1) return false;
-    if (SSL_CTX_add_client_CA(context, authority.get()) != 1)
-      return false;  // named to clients, so that they can choose
+    // Named to clients, so that they can choose.
+    if (SSL_CTX_add_client_CA(context, authority.get()) != 1) return false;
   }
+  X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);  // whoever is listed is trusted, a root or not
+  SSL_CTX_set_verify_depth(context, kMaxChain);
+  SSL_CTX_set_max_cert_list(context, kMaxClientBytes);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   return true;
 }

@@ -1,9 +1,11 @@
 """The daemon as a process: command line, exit codes, ports, logs, signals."""
 
 import json
+import platform
 import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,23 @@ def test_version_is_that_of_the_build() -> None:
     done = run("--version")
     assert done.returncode == 0
     assert expected and expected[1] in done.stdout
+
+
+def test_the_binary_is_hardened() -> None:
+    def readelf(option: str) -> str:
+        return subprocess.run(["readelf", "-W", option, BINARY], capture_output=True, text=True, check=True).stdout
+
+    symbols = readelf("--dyn-syms")
+    if re.search(r"__[at]san_init", symbols):
+        pytest.skip("sanitizers are a build of their own")
+    assert re.search(r"Type:\s+DYN \(Position-Independent Executable file\)", readelf("--file-header"))
+    assert "GNU_RELRO" in readelf("--program-headers")
+    assert re.search(r"GNU_STACK .* RW ", readelf("--program-headers"))
+    assert "NOW" in readelf("--dynamic")
+    assert "__stack_chk_fail" in symbols
+    assert re.search(r"__\w+_chk@", symbols)
+    if platform.machine() == "x86_64":
+        assert "IBT" in readelf("--notes")
 
 
 def test_help_names_the_commands() -> None:

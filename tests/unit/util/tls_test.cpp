@@ -62,12 +62,12 @@ TEST_F(TlsServerTest, TextThatIsNoPem) {
 
 TEST_F(TlsServerTest, ACertificateThatIsCutOff) {
   options_.certificate.resize(options_.certificate.size() / 2);
-  expect(TlsPart::Certificate, "certificate 1 of the file is broken: bad end line");
+  expect(TlsPart::Certificate, "certificate 1 is broken: bad end line");
 }
 
 TEST_F(TlsServerTest, AChainThatIsCutOff) {
   options_.certificate += authority_.certificate_pem().substr(0, 100);
-  expect(TlsPart::Certificate, "certificate 2 of the file is broken: bad end line");
+  expect(TlsPart::Certificate, "certificate 2 is broken: bad end line");
 }
 
 TEST_F(TlsServerTest, AKeyWhereTheCertificateShouldBe) {
