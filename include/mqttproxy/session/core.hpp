@@ -56,9 +56,9 @@ enum class CloseCause : std::uint8_t {
 struct ConnectAnswer {
   mqtt::ConnectReturnCode return_code = mqtt::ConnectReturnCode::NotAuthorized;
   bool session_present = false;
-  /// The client's user name, where it is not what CONNECT says; good until feed() returns.
-  std::optional<std::string_view> username;
   Session* session = nullptr;  // set when accepted; outlives the Core or detach() is called
+  /// The client's user name, where it is not what CONNECT says; good until feed() returns.
+  std::optional<std::string_view> username{};
 };
 
 /// Implemented by net's connection. Called on the owner's thread from within feed().
