@@ -453,6 +453,20 @@ def test_intermediate_certificates_are_shown(start_daemon, authority: Authority,
     tls_connected(daemon.address(), context, "c").end()
 
 
+def test_a_handshake_that_the_socket_does_not_take_at_once(start_daemon, authority, context, tmp_path: Path) -> None:
+    """80 kB of certificates to a client with a small window: the handshake, which only reads, waits for writing."""
+    leaf = authority.server("localhost")
+    chain = tmp_path / "chain.pem"
+    chain.write_text(leaf.cert + authority.file.read_text() * 190)
+    proxy = {"useTLS": True, "certificate": [{"certFile": str(chain), "keyFile": str(leaf.key_file)}]}
+    daemon = start_daemon(documents(proxy))
+    records = Records(context)
+    with Client(daemon.address(), receive_buffer=2_048, segment=536) as client:
+        records.handshake(client.socket)
+        client.send(records.record(mqtt.connect("narrow")))
+        assert records.receive(client.socket, 4) == mqtt.connack()
+
+
 # ---- client certificates
 
 

@@ -138,10 +138,20 @@ def message(first_byte: int, body: bytes) -> Message:
 class Client:
     """A TCP connection that checks what comes back byte by byte."""
 
-    def __init__(self, address: tuple[str, int], receive_buffer: int | None = None, source: str = "") -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        receive_buffer: int | None = None,
+        segment: int | None = None,
+        source: str = "",
+    ) -> None:
+        """`segment`: the largest TCP segment; on loopback it is what bounds the server's send buffer at first.
+        `source`: the address to come from."""
         self.socket = socket.socket()
         if source:
             self.socket.bind((source, 0))
+        if segment is not None:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)

@@ -1,6 +1,7 @@
 #include "mqttproxy/session/core.hpp"
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ class FakeHost : public Host {
     if (return_code != mqtt::ConnectReturnCode::Accepted) return Step::Close;
     answer.session_present = session_present;
     answer.session = &session;
+    answer.username = username;
     return Step::Done;
   }
   PublishStep on_publish(const mqtt::Publish& packet, AckWindow::Sequence sequence) override {
@@ -40,6 +42,7 @@ class FakeHost : public Host {
 
   mqtt::ConnectReturnCode return_code = mqtt::ConnectReturnCode::Accepted;
   bool session_present = false;
+  std::optional<std::string_view> username;
   PublishStep publish_step = PublishStep::Accepted;
   Session session;
   std::vector<std::string> client_ids, topics, payloads;
@@ -121,6 +124,22 @@ TEST_F(CoreTest, MQTT_3_1_0_2_SecondConnectCloses) {
 TEST_F(CoreTest, MQTT_3_2_2_2_SessionPresentIsTheHosts) {
   host.session_present = true;
   EXPECT_EQ(feed(connect_bytes()), "\x20\x02\x01\x00"s);
+}
+
+TEST_F(CoreTest, TheUserNameIsTheHostsWhereItHasOne) {
+  mqtt::Connect packet;
+  packet.client_id = "c";
+  packet.username = "root";
+  packet.password = "secret";
+  std::string bytes;
+  mqtt::encode_connect(bytes, packet);
+  Core said(host, settings, counters);
+  std::string out;
+  said.feed(bytes, out);
+  EXPECT_EQ(said.username(), "root");
+  host.username = "phone7";
+  feed(bytes);
+  EXPECT_EQ(core.username(), "phone7");
 }
 
 TEST_F(CoreTest, MQTT_3_2_2_4_ARefusalHasNoSessionPresentAndCloses) {
