@@ -54,7 +54,7 @@ def test_above_max_memory_nothing_is_taken_that_would_add_to_it(start_daemon) ->
     probe.stop()
     limits = {"maxMemory": ceiling, "sessionQueueMessages": 100_000, "sessionQueueBytes": 1 << 30}
     daemon = start_daemon(simple(**limits))
-    with connected(daemon.address(), "away", clean_session=False) as client:
+    with connected(daemon.address(), "away", clean=False) as client:
         client.subscribe(("t", 1))
     with (
         connected(daemon.address(), "here") as here,

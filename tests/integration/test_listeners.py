@@ -92,6 +92,33 @@ def test_listeners_are_logged_and_counted(daemon: Daemon, authority: Authority) 
     daemon.wait_log(r"listening proxy=mqttproxy address=\S+ transport=tcp$")
 
 
+def test_connections_per_address_are_counted_by_the_header(start_daemon) -> None:
+    daemon = start_daemon(
+        config.render(
+            config.node(limits={"maxConnectionsPerAddress": 1}),
+            config.proxy(proxyProtocol=True),
+            config.pipeline("publish", config.kafka_filter()),
+        )
+    )
+
+    def proxied_from(v4: bytes) -> Client:
+        client = Client(daemon.address())
+        client.send(header(0x21, 0x11, v4 + b"\xc0\x00\x02\x01" + PORTS))
+        return client
+
+    one, two, three = b"\xc0\x00\x02\x07", b"\xc0\x00\x02\x08", b"\xc0\x00\x02\x09"
+    with proxied_from(one).connect("a") as first, proxied_from(two).connect("b"), proxied_from(three).connect("c"):
+        with proxied_from(one) as refused:
+            refused.send(mqtt.connect("d"))
+            refused.expect_closed()
+        daemon.wait_metric(1, "mqttproxy_accepts_refused_total", cause="address")
+        daemon.wait_metric(1, "mqttproxy_disconnects_total", reason="address_limit")
+        first.end()
+        daemon.wait_metric(2, "mqttproxy_connections")
+        with proxied_from(one).connect("e") as again:
+            again.expect_alive()
+
+
 @pytest.mark.parametrize("piece", [1, 15, 17, 10_000])
 @pytest.mark.parametrize(("head", "address"), GOOD)
 def test_the_header_says_who_it_is(daemon: Daemon, proxied, head: bytes, address: str, piece: int) -> None:

@@ -1,7 +1,6 @@
 """The daemon as a process: command line, exit codes, ports, logs, signals."""
 
 import json
-import platform
 import re
 import signal
 import socket
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support import config, mqtt
-from support.daemon import ROOT, Daemon, run
+from support.daemon import BINARY, ROOT, Daemon, run
 from support.kafka import read_topic
 from support.mqtt import connected
 
@@ -49,8 +48,6 @@ def test_the_binary_is_hardened() -> None:
     assert "NOW" in readelf("--dynamic")
     assert "__stack_chk_fail" in symbols
     assert re.search(r"__\w+_chk@", symbols)
-    if platform.machine() == "x86_64":
-        assert "IBT" in readelf("--notes")
 
 
 def test_help_names_the_commands() -> None:

@@ -39,6 +39,8 @@ TEST(Load, without_a_node_document_the_defaults_hold) {
   EXPECT_EQ(node.limits.max_packet_bytes, 1'000'000U);
   EXPECT_EQ(node.limits.connect_timeout, 10s);
   EXPECT_EQ(node.limits.max_connections, 0U);
+  EXPECT_EQ(node.limits.max_connections_per_address, 0U);
+  EXPECT_EQ(node.limits.max_memory_bytes, 0U);
   EXPECT_EQ(node.limits.max_client_id_bytes, 1'024U);
   EXPECT_EQ(node.limits.max_topic_bytes, 4'096U);
   EXPECT_EQ(node.limits.max_topic_levels, 128U);
@@ -111,6 +113,7 @@ TEST(Load, every_key_of_the_node_document_arrives) {
       load_with("kind: Node\nname: n1\nthreads: 256\napi: {address: '[::]:0', token: 'file:" + token.path().string() +
                 "'}\nlog: {level: trace, format: json}\n"
                 "limits: {maxPacketSize: 268435455, connectTimeout: 5m, maxConnections: 7, maxClientIdLength: 23,\n"
+                "  maxConnectionsPerAddress: 8, maxMemory: 3GiB,\n"
                 "  maxTopicLength: 65535, maxTopicLevels: 3, maxFiltersPerSubscribe: 4, ackWindow: 65535,\n"
                 "  maxWaitingWills: 5, maxWaitingPasswords: 6, drainTimeout: 0}\n"
                 "downlink: {mode: local}\n");
@@ -126,6 +129,8 @@ TEST(Load, every_key_of_the_node_document_arrives) {
   EXPECT_EQ(node.limits.max_packet_bytes, 268'435'455U);
   EXPECT_EQ(node.limits.connect_timeout, 5min);
   EXPECT_EQ(node.limits.max_connections, 7U);
+  EXPECT_EQ(node.limits.max_connections_per_address, 8U);
+  EXPECT_EQ(node.limits.max_memory_bytes, 3ULL << 30U);
   EXPECT_EQ(node.limits.max_client_id_bytes, 23U);
   EXPECT_EQ(node.limits.max_topic_bytes, 65'535U);
   EXPECT_EQ(node.limits.max_topic_levels, 3U);
