@@ -1,4 +1,4 @@
-"""The daemon dies again and again, the broker's disk is full: acked means stored, and order holds."""
+"""The daemon dies again and again, the broker's disk is full, the topic deleted: acked means stored, and order holds."""
 
 import os
 import random
@@ -13,7 +13,7 @@ import pytest
 from support import config
 from support.delivery import assert_acked_is_stored, assert_in_order
 from support.fleet import Device, Fleet
-from support.kafka import Kafka
+from support.kafka import Kafka, topic_exists
 from support.waiting import wait_until
 
 KILLS = 20
@@ -105,3 +105,32 @@ def test_a_full_disk_of_the_broker_loses_and_reorders_nothing(new_kafka, start_d
         assert daemon.rss_bytes() - rss_before < 64 << 20
         print(f"{fleet.total_acked} acked, {len(records)} stored, RSS {daemon.rss_bytes() >> 20} MiB")
         kafka.kill()
+
+
+def test_a_topic_deleted_while_devices_publish_is_no_reason_for_a_false_ack(new_kafka, start_daemon) -> None:
+    """What was acked before is gone with the topic; all that is acked once the topic is there again is in it."""
+    kafka = new_kafka("auto.create.topics.enable=false").start()
+    topic = kafka.create_topic("deleted")
+    backend = config.kafka_filter(kafka.address, topic)
+    daemon = start_daemon(config.render(config.node(), config.proxy(), config.pipeline("publish", backend)))
+    window = 20
+    devices = [PatientDevice(f"dev{i}", "chaos/topic", UNTIL_TOLD, window=window, pause=0.005) for i in range(20)]
+    fleet = Fleet(list(devices), daemon.address).start()
+    fleet.wait_acked(1_000)
+    kafka.delete_topic(topic)
+    wait_until("the topic is gone", lambda: not topic_exists(kafka.address, topic))
+    kafka.create_topic(topic)
+    # A PUBACK may still be on its way for each message of the window.
+    first_owed = {device.client_id: device.acked + window for device in devices}
+    fleet.wait_until(
+        "each device is served again", lambda: all(d.acked > first_owed[d.client_id] + window for d in devices)
+    )
+    for device in devices:
+        device.finish_soon()
+    fleet.finish()
+    records = kafka.read(topic)
+    owed = {device.client_id: range(first_owed[device.client_id], device.acked) for device in devices}
+    assert_acked_is_stored(owed, records)
+    assert_in_order(records)
+    assert daemon.rss_bytes() < RSS_CEILING
+    print(f"{fleet.total_acked} acked, {len(records)} stored, RSS {daemon.rss_bytes() >> 20} MiB")
