@@ -1,19 +1,24 @@
 """Very many connections at once, and very many that never say who they are."""
 
+import asyncio
 import resource
 import selectors
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
 from support import config, mqtt
 from support.daemon import Address
 from support.mqtt import connected
+from support.tls import Authority
 from support.waiting import PATIENCE
 
 CROWD = 10_000
+TLS_CROWD = 2_000
 RSS_CEILING = 256 << 20
 SPARE_DESCRIPTORS = 1_000
 
@@ -90,3 +95,39 @@ def test_silent_and_half_open_connections_are_cut_off_and_others_served(start_da
         other.expect_alive()
         daemon.wait_metric(1, "mqttproxy_connections")
         assert daemon.rss_bytes() < RSS_CEILING
+
+
+async def greet_over_tls(address: Address, context: ssl.SSLContext, count: int) -> list[bytes]:
+    """`count` connections begun at once, none closed before all have their answer."""
+    writers = []
+
+    async def greet(number: int) -> bytes:
+        options = {"ssl": context, "server_hostname": "localhost", "ssl_handshake_timeout": PATIENCE}
+        reader, writer = await asyncio.open_connection(*address, **options)
+        writers.append(writer)
+        writer.write(mqtt.connect(f"tls{number}"))
+        return await reader.readexactly(4)
+
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asyncio.gather(*(greet(number) for number in range(count)))
+    finally:
+        for writer in writers:
+            writer.transport.abort()
+
+
+def test_two_thousand_clients_that_come_at_once_over_tls_are_all_served(
+    start_daemon, descriptors: None, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path, "authority")
+    # The handshakes compete with their clients for the same cores: the limit must not decide.
+    node = config.node(limits={"connectTimeout": "2m"})
+    proxy = config.proxy(useTLS=True, certificate=[authority.server("localhost").files()])
+    daemon = start_daemon(config.render(node, proxy, config.pipeline("publish", config.kafka_filter())))
+    for _ in range(2):
+        received = asyncio.run(greet_over_tls(daemon.address(), authority.client_context(), TLS_CROWD))
+        assert received == [mqtt.connack()] * TLS_CROWD
+        rss = daemon.rss_bytes()
+        print(f"{TLS_CROWD} TLS connections, RSS {rss >> 20} MiB")
+        assert rss < RSS_CEILING
+        daemon.wait_metric(0, "mqttproxy_connections")
