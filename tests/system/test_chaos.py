@@ -1,4 +1,4 @@
-"""The daemon dies again and again, the broker's disk is full, the topic deleted: acked means stored, and order holds."""
+"""The daemon dies again and again, the broker's disk is full, the topic goes: acked means stored, and order holds."""
 
 import os
 import random
