@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ def test_a_daemon_killed_twenty_times_loses_and_reorders_nothing(kafka: Kafka, s
         time.sleep(moments.uniform(0, 0.5))  # the moment is the test's matter, nothing is expected of it
         rss = max(rss, daemon.rss_bytes())
         daemon.kill()
+        assert daemon.process.returncode == -signal.SIGKILL, "it has died before"
         daemon = start_daemon(documents(address[1]))
     for device in devices:
         device.finish_soon()
