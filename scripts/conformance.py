@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""Rewrites the table in docs/CONFORMANCE.md: which normative statements of MQTT 3.1.1 the code names, and where.
+"""Rewrites the tables in docs/CONFORMANCE.md: the normative statements of MQTT 3.1.1 for servers, and where code and
+tests name them.
 
-conformance.py          rewrite the table
-conformance.py --check  exit 1 when it is not what the code says
+conformance.py          rewrite the tables
+conformance.py --check  exit 1 when they are not what the code says
+
+Either way a statement for servers that no test names is an error, and so is a name that is no statement.
 """
 
 import re
 import sys
 from collections import defaultdict
 from pathlib import Path
+
+from mqtt_3_1_1 import OTHER, SERVER
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/CONFORMANCE.md"
@@ -33,16 +38,37 @@ def collect(*folders: str) -> dict[str, list[str]]:
     return found
 
 
-def table() -> str:
-    code, tests = collect("src", "include"), collect("tests")
-    order = sorted(code.keys() | tests.keys(), key=lambda s: [int(n) for n in re.split(r"[.-]", s)])
-    rows = [f"| MQTT-{s} | {'<br>'.join(code.get(s, []))} | {'<br>'.join(tests.get(s, []))} |" for s in order]
-    return "\n".join(["| statement | code | tests |", "|---|---|---|", *rows]) + "\n"
+def order(statement: str) -> list[int]:
+    return [int(number) for number in re.split(r"[.-]", statement)]
+
+
+def problems(code: dict[str, list[str]], tests: dict[str, list[str]]) -> list[str]:
+    unknown = sorted((code.keys() | tests.keys()) - SERVER.keys() - OTHER.keys(), key=order)
+    untested = sorted(SERVER.keys() - tests.keys(), key=order)
+    return [f"MQTT-{s} is no statement of MQTT 3.1.1: {[*code[s], *tests[s]]}" for s in unknown] + [
+        f"MQTT-{s} ({SERVER[s]}) has no test" for s in untested
+    ]
+
+
+def tables(code: dict[str, list[str]], tests: dict[str, list[str]]) -> str:
+    def row(statement: str) -> str:
+        places = (", ".join(f"`{Path(path).name}`" for path in found.get(statement, [])) for found in (code, tests))
+        return f"| {statement} | {SERVER[statement]} | {' | '.join(places)} |"
+
+    others = [f"| {statement} | {OTHER[statement]} |" for statement in sorted(OTHER, key=order)]
+    return "\n".join(
+        ["| MQTT- | in short | code | tests |", "|---|---|---|---|", *map(row, sorted(SERVER, key=order))]
+        + ["", "Statements that have nothing to keep here:", "", "| MQTT- | because |", "|---|---|", *others, ""]
+    )
 
 
 def main() -> int:
+    code, tests = collect("src", "include"), collect("tests")
+    if found := problems(code, tests):
+        print("\n".join(found), file=sys.stderr)
+        return 1
     head = PAGE.read_text().split(MARK)[0]
-    wanted = head + MARK + table()
+    wanted = head + MARK + tables(code, tests)
     if "--check" in sys.argv[1:]:
         if PAGE.read_text() == wanted:
             return 0

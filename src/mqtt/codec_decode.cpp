@@ -42,7 +42,7 @@ Errc check_first_byte(PacketType type, std::uint8_t flags, ProtocolLevel level) 
     case PacketType::Pingreq:
     case PacketType::Pingresp:
     case PacketType::Disconnect:
-      return flags == 0 ? Errc::Ok : Errc::ReservedFlags;  // [MQTT-2.2.2-2]
+      return flags == 0 ? Errc::Ok : Errc::ReservedFlags;  // [MQTT-2.2.2-2] [MQTT-3.14.1-1]
   }
   return Errc::ReservedPacketType;
 }

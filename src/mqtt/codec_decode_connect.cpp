@@ -47,7 +47,7 @@ Errc check_flags(Flags flags, ProtocolLevel level) noexcept {
 Errc read_will(Reader& in, Flags flags, const DecodeLimits& limits, std::optional<Will>& out) noexcept {
   if (!flags.will()) return Errc::Ok;  // [MQTT-3.1.2-11]
   Will will{.qos = static_cast<Qos>(flags.will_qos()), .retain = flags.will_retain()};
-  // A will is a PUBLISH one day, so its topic obeys the same rules [MQTT-3.1.3-10].
+  // [MQTT-3.1.2-9] A will is a PUBLISH one day, so its topic obeys the same rules [MQTT-3.1.3-10].
   if (const Errc e = in.topic_name(limits, will.topic); e != Errc::Ok) return e;
   if (const Errc e = in.binary(will.payload); e != Errc::Ok) return e;
   out = will;

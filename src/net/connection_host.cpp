@@ -162,6 +162,7 @@ Step Connection::take_place(std::string_view client_id, session::ConnectAnswer& 
 }
 
 void Connection::attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer) {
+  // [MQTT-3.1.4-3]
   const session::Registry::Attached attached = proxy_.registry.attach(client_id, packet.clean_session, self_);
   session_ = attached.session;
   answer.session = proxy_.registry.find(session_);
@@ -195,7 +196,7 @@ PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWind
 }
 
 PublishStep Connection::finish_publish(pipeline::Context& context, session::Handle handle) {
-  if (context.action() == Action::Disconnect || context.action() == Action::Refuse) {
+  if (context.action() == Action::Disconnect || context.action() == Action::Refuse) {  // [MQTT-3.3.5-2]
     worker_.abandon(handle);
     core_.close(CloseCause::Pipeline, context.reason());
     return PublishStep::Close;
@@ -255,6 +256,7 @@ Step Connection::on_unsubscribe(const mqtt::Unsubscribe& packet) {
     context.unsubscribe = &packet;
     if (const Step step = run_plain(RuleType::Unsubscribe, context); step != Step::Done) return step;
   }
+  // [MQTT-3.10.4-2]; what is in the outbox stays there [MQTT-3.10.4-3]
   for (const std::string_view filter : packet.filters) proxy_.registry.unsubscribe(session_, filter);
   return store_change({});
 }

@@ -113,6 +113,7 @@ std::size_t Fanout::deliver(const downlink::MessagePtr& message) {
   if (proxy == nullptr) return 0;
   const session::DeliveryPtr delivery(new session::Delivery(message, message->topic, message->payload, message->qos,
                                                             {message->partition, message->offset}));
+  // [MQTT-4.5.0-1]
   const std::size_t matches = proxy->registry.deliver(
       delivery, message->topic, [this](session::Handle connection) { due_.push_back(connection); });
   worker_.counters().events[Event::DownlinkMatches].add(matches);

@@ -94,7 +94,7 @@ Step Core::handle_connect(std::string_view body, std::string& out) {
       return refuse_connect(mqtt::ConnectReturnCode::IdentifierRejected, "client id rejected", Errc::ClientIdRejected,
                             out);
     }
-    return fail_with(packet.error());  // [MQTT-3.1.4-1] without an answer
+    return fail_with(packet.error());  // [MQTT-3.1.4-1] [MQTT-3.2.2-6] without an answer
   }
   ConnectAnswer answer;
   const Step step = host_.on_connect(*packet, answer);
@@ -105,7 +105,8 @@ Step Core::handle_connect(std::string_view body, std::string& out) {
   }
   session_ = answer.session;
   accept(*packet, answer);
-  reply_connack({answer.session_present, mqtt::ConnectReturnCode::Accepted}, out);  // [MQTT-3.2.0-1]
+  // [MQTT-3.2.0-1] [MQTT-3.1.4-4]
+  reply_connack({answer.session_present, mqtt::ConnectReturnCode::Accepted}, out);
   return Step::Done;
 }
 
@@ -116,7 +117,7 @@ void Core::accept(const mqtt::Connect& packet, const ConnectAnswer& answer) {
   if (has_username_) username_ = *username;
   keep_alive_ = packet.keep_alive;
   level_ = packet.level;
-  if (packet.will) {  // [MQTT-3.1.2-8]
+  if (packet.will) {  // [MQTT-3.1.2-8] [MQTT-3.1.2-12]
     will_ = std::make_unique<StoredWill>(StoredWill{std::string(packet.will->topic), std::string(packet.will->payload),
                                                     packet.will->qos, packet.will->retain});
   }
@@ -126,7 +127,7 @@ void Core::accept(const mqtt::Connect& packet, const ConnectAnswer& answer) {
 
 Step Core::refuse_connect(mqtt::ConnectReturnCode code, std::string_view detail, Errc errc, std::string& out) {
   reply_connack({false, code}, out);                // [MQTT-3.2.2-4] session present 0
-  close(CloseCause::ConnectRefused, detail, errc);  // [MQTT-3.2.2-5]
+  close(CloseCause::ConnectRefused, detail, errc);  // [MQTT-3.2.2-5] [MQTT-3.1.4-5]
   return Step::Close;
 }
 
@@ -162,6 +163,7 @@ Step Core::handle_publish(const mqtt::FixedHeader& header, std::string_view body
 }
 
 PublishStep Core::start_publish(const mqtt::Publish& packet) {
+  // [MQTT-4.3.2-2] each one is a new message, whatever its id and DUP
   if (packet.qos != mqtt::Qos::ExactlyOnce) return host_.on_publish(packet, window_.next());
   // [MQTT-4.3.3-2] method B: the id decides whether this is the first time
   switch (session_->unreleased.see(packet.packet_id)) {
@@ -203,7 +205,7 @@ Step Core::handle_subscribe(std::string_view body, std::string& out) {
   mqtt::Suback answer{packet->packet_id, {}};
   const Step step = host_.on_subscribe(*packet, answer.return_codes);
   if (step != Step::Done) return step;
-  mqtt::encode_suback(out, answer);  // [MQTT-3.8.4-1] [MQTT-3.8.4-5]
+  mqtt::encode_suback(out, answer);  // [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-3.8.4-5] [MQTT-2.3.1-7]
   reply(PacketType::Suback);
   return step;
 }
@@ -213,7 +215,8 @@ Step Core::handle_unsubscribe(std::string_view body, std::string& out) {
   if (!packet) return fail_with(packet.error());
   const Step step = host_.on_unsubscribe(*packet);
   if (step != Step::Done) return step;
-  mqtt::encode_packet_id(out, PacketType::Unsuback, packet->packet_id);  // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+  // [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT-3.10.4-6]
+  mqtt::encode_packet_id(out, PacketType::Unsuback, packet->packet_id);
   reply(PacketType::Unsuback);
   return step;
 }
@@ -226,10 +229,11 @@ void Core::release(std::string& out) {
   window_.release([&](const AckWindow::Released& released) {
     if (released.qos == mqtt::Qos::AtMostOnce) return;
     const PacketType type = released.qos == mqtt::Qos::AtLeastOnce ? PacketType::Puback : PacketType::Pubrec;
-    mqtt::encode_packet_id(out, type, released.packet_id);  // [MQTT-4.6.0-2] [MQTT-4.6.0-3]
+    // [MQTT-3.3.4-1] [MQTT-2.3.1-6] in the order of [MQTT-4.6.0-2] [MQTT-4.6.0-3]
+    mqtt::encode_packet_id(out, type, released.packet_id);
     reply(type);
   });
-  if (window_.front_failed()) close(CloseCause::NotStored, "record not stored");
+  if (window_.front_failed()) close(CloseCause::NotStored, "record not stored");  // [MQTT-4.8.0-2]
 }
 
 void Core::close(CloseCause cause, std::string_view detail, Errc errc) noexcept {
@@ -244,6 +248,7 @@ Step Core::fail_with(const boost::system::error_code& error) noexcept {
   return fail_with(static_cast<Errc>(error.value()));
 }
 
+/// [MQTT-4.8.0-1]
 Step Core::fail_with(Errc errc) noexcept {
   close(CloseCause::ProtocolError, mqtt::message(errc), errc);
   return Step::Close;

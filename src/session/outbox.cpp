@@ -147,13 +147,15 @@ std::optional<Outbox::Outgoing> Outbox::take_again() {
     const Inflight& sent = inflight_[resend_++];
     if (sent.acknowledged) continue;
     counters_[OutboxEvent::Resent].add();
-    return Outgoing{sent.delivery, Qos::AtLeastOnce, sent.packet_id, true};  // [MQTT-3.3.1-1]
+    // [MQTT-3.3.1-1] in the order in which they were sent [MQTT-4.6.0-1]
+    return Outgoing{sent.delivery, Qos::AtLeastOnce, sent.packet_id, true};
   }
   return std::nullopt;
 }
 
 mqtt::PacketId Outbox::next_packet_id() noexcept {
-  // Ids are handed out in turn and at most 65,534 are in flight here: the next one is free. [MQTT-2.3.1-2]
+  // Ids are handed out in turn and at most 65,534 are in flight here: the next one is free. [MQTT-2.3.1-4]
+  // [MQTT-4.3.2-1]
   if (++last_packet_id_ == 0) last_packet_id_ = 1;  // [MQTT-2.3.1-1]
   return last_packet_id_;
 }

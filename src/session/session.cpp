@@ -109,13 +109,13 @@ void Registry::detach(Handle session, Handle connection, std::chrono::steady_clo
     erase(session);
     return;
   }
-  known->connection = {};
+  known->connection = {};  // [MQTT-4.1.0-1] only from now on may it expire [MQTT-4.1.0-2]
   known->flush_due = false;
   known->expires_at = expires_at;
   if (known->stored) {
     leave_shell(*known);
   } else if (known->outbox) {
-    known->outbox->go_offline();
+    known->outbox->go_offline();  // [MQTT-3.1.2-5]
   }
 }
 

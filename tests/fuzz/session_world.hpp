@@ -67,7 +67,7 @@ struct Client {
     require(again == unacknowledged.size(), "what is in flight comes before what is new [MQTT-4.4.0-1]");
     require(packet.packet_id != 0, "a packet id is not 0 [MQTT-2.3.1-1]");
     require(std::ranges::find(unacknowledged, packet.packet_id, &Received::packet_id) == unacknowledged.end(),
-            "a packet id in flight is not used again [MQTT-2.3.1-2]");
+            "a packet id in flight is not used again [MQTT-2.3.1-4]");
     unacknowledged.push_back({packet.packet_id, number, false});
     again = unacknowledged.size();
     require(unacknowledged.size() <= kInflight, "the in-flight window holds");

@@ -36,7 +36,7 @@ def stored_topics(daemon: Daemon, client_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize("topic", ["devices/other/log", "devices/d1/secret", "devices/d1/secret/x", "news/a", "$SYS/x"])
-def test_a_publish_that_is_not_allowed_closes_without_an_ack(guarded: Daemon, topic: str) -> None:
+def test_MQTT_3_3_5_2_a_publish_that_is_not_allowed_closes_without_an_ack(guarded: Daemon, topic: str) -> None:
     with connected(guarded.address(), "d1") as client:
         client.send(mqtt.publish("devices/d1/log", b"mine", qos=1))
         client.expect(mqtt.puback(1))

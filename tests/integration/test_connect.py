@@ -11,7 +11,7 @@ from support.mqtt import Client, Will, connected
 from support.waiting import wait_until
 
 
-def test_connack_by_the_bytes(daemon: Daemon) -> None:
+def test_MQTT_3_1_4_4_connack_by_the_bytes(daemon: Daemon) -> None:
     with Client(daemon.address()) as client:
         client.send(bytes.fromhex("10 10 0004 4d515454 04 02 003c 0004 64657631"))  # client id dev1, keep alive 60
         client.expect(bytes.fromhex("20 02 00 00"))
@@ -120,7 +120,7 @@ def test_takeover_race_leaves_exactly_one_connection(daemon: Daemon) -> None:
 
 
 def test_MQTT_3_2_2_2_session_present_tells_whether_a_session_was_kept(daemon: Daemon) -> None:
-    """[MQTT-3.1.2-4] [MQTT-3.2.2-1] [MQTT-3.2.2-3]"""
+    """[MQTT-3.1.2-4] [MQTT-3.1.4-3] [MQTT-3.2.2-1] [MQTT-3.2.2-3]"""
     address = daemon.address()
     connected(address, "keeper", clean=False, session_present=False).end()
     connected(address, "keeper", clean=False, session_present=True).end()

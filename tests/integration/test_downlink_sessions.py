@@ -48,6 +48,7 @@ def test_MQTT_3_1_2_5_qos_1_waits_for_a_persistent_session_and_qos_0_does_not(da
 
 
 def test_MQTT_4_4_0_1_unacknowledged_messages_come_again_in_order_with_dup(daemon: Daemon, backend: Backend) -> None:
+    """With the ids they had [MQTT-2.3.1-4] [MQTT-4.3.2-1] [MQTT-4.6.0-1]."""
     client = persistent(daemon, "again", ("again", 1))
     for number in range(5):
         backend.publish("again", str(number), 1)
@@ -63,6 +64,22 @@ def test_MQTT_4_4_0_1_unacknowledged_messages_come_again_in_order_with_dup(daemo
         client.expect_alive()
     with resumed(daemon, "again") as client:
         client.expect_alive()  # nothing is owed
+        client.end()
+
+
+def test_MQTT_3_10_4_3_what_was_sent_is_completed_after_unsubscribe(daemon: Daemon, backend: Backend) -> None:
+    client = persistent(daemon, "completes", ("completes", 1), ("other", 1))
+    backend.publish("completes", "begun", 1)
+    begun = client.receive_message()
+    client.send(mqtt.unsubscribe(2, "completes"))
+    client.expect(mqtt.unsuback(2))
+    backend.publish("completes", "not for it", 1)
+    leave(client, backend, "completes")
+    with resumed(daemon, "completes") as client:
+        again = client.receive_message()
+        assert (again.payload, again.packet_id, again.dup) == (b"begun", begun.packet_id, True)
+        client.send(mqtt.puback(again.packet_id))
+        client.expect_alive()
         client.end()
 
 
@@ -114,13 +131,16 @@ def test_MQTT_3_1_2_6_a_clean_session_leaves_nothing_behind(daemon: Daemon, back
         client.end()
 
 
-def test_an_abandoned_session_expires(start_daemon) -> None:
+def test_MQTT_4_1_0_2_an_abandoned_session_expires_and_a_connected_one_does_not(start_daemon) -> None:
+    """Until then it is kept [MQTT-4.1.0-1]."""
     daemon = start_daemon(config.simple(limits={"sessionExpiry": "1s"}))
-    with Backend(daemon) as backend:
+    with Backend(daemon) as backend, persistent(daemon, "here", ("h", 1)) as client:
         leave(persistent(daemon, "old", ("o", 1)), backend, "old")
         wait_until("the session has expired", lambda: backend.session("old").status == 404)
+        backend.publish("h", "still", 1)
+        client.expect_message("h", b"still", 1)
     daemon.wait_metric(1, "mqttproxy_sessions_expired_total")
-    daemon.wait_metric(0, "mqttproxy_subscriptions")
+    daemon.wait_metric(1, "mqttproxy_subscriptions")
 
 
 def test_a_takeover_has_no_hole(daemon: Daemon, backend: Backend) -> None:

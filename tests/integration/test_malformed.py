@@ -24,7 +24,7 @@ FIRST_PACKETS = [
     pytest.param("100f00044d515454040200000001610000", "body_length", id="bytes behind the payload"),
     pytest.param("100d0003464f4f0402000000026162", "protocol_name", id="MQTT-3.1.2-1 protocol name FOO"),
     pytest.param("100d00044d515454040300000001 61", "connect_flags", id="MQTT-3.1.2-3 reserved flag"),
-    pytest.param("100d00044d515454040a000000 0161", "connect_flags", id="MQTT-3.1.2-13 will QoS without will"),
+    pytest.param("100d00044d515454040a000000 0161", "connect_flags", id="MQTT-3.1.2-11 MQTT-3.1.2-13 will QoS without will"),
     pytest.param("100d00044d515454042200000001 61", "connect_flags", id="MQTT-3.1.2-15 will retain without will"),
     pytest.param("100d00044d515454044200000001 61", "connect_flags", id="MQTT-3.1.2-22 password without user name"),
     pytest.param(
@@ -151,6 +151,7 @@ def bystander(daemon: Daemon):
 def test_MQTT_3_1_4_1_malformed_first_packet_closes_only_its_connection(
     daemon: Daemon, bystander, packet: str, kind: str
 ) -> None:
+    """No return code fits [MQTT-3.2.2-6]."""
     offence = Offence(daemon, bystander, kind)
     with Client(daemon.address()) as client:
         client.send(bytes.fromhex(packet))

@@ -33,6 +33,14 @@ def test_MQTT_3_3_4_1_qos_1_is_answered_with_puback(daemon: Daemon) -> None:
     assert payloads(stored_by(daemon, "q1")) == ["hello"]
 
 
+def test_MQTT_4_3_2_2_after_puback_the_same_id_is_a_new_message(daemon: Daemon) -> None:
+    with connected(daemon.address(), "q1-again") as client:
+        for body in (b"first", b"second"):
+            client.send(mqtt.publish("a/b", body, qos=1, packet_id=9, dup=body == b"second"))
+            client.expect(mqtt.puback(9))
+    assert payloads(stored_by(daemon, "q1-again")) == ["first", "second"]
+
+
 def test_MQTT_4_3_3_2_qos_2_is_stored_once_however_often_it_is_sent(daemon: Daemon) -> None:
     with connected(daemon.address(), "q2") as client:
         client.send(mqtt.publish("a/b", b"once", qos=2, packet_id=7))
@@ -163,6 +171,16 @@ def test_MQTT_3_1_2_10_no_will_after_disconnect(daemon: Daemon) -> None:
     assert stored_by(daemon, "polite") == []
 
 
+def test_MQTT_3_1_2_12_no_will_without_its_flag(daemon: Daemon) -> None:
+    wills = daemon.metrics().total("mqttproxy_wills_total")
+    connected(daemon.address(), "no-will").socket.close()
+    connected(daemon.address(), "has-will", will=Will("state", b"gone")).socket.close()
+    wait_until("the will is stored", lambda: payloads(stored_by(daemon, "has-will")) == ["gone"])
+    daemon.wait_metric(0, "mqttproxy_connections")
+    assert stored_by(daemon, "no-will") == []
+    assert daemon.metrics().total("mqttproxy_wills_total") == wills + 1
+
+
 def test_the_will_is_stored_on_takeover(daemon: Daemon) -> None:
     first = connected(daemon.address(), "replaced", will=Will("state/replaced", b"gone"))
     with connected(daemon.address(), "replaced"):
@@ -213,7 +231,7 @@ def test_no_match_dead_letter_stores_the_message_with_its_reason(start_daemon) -
     assert record.header("deadLetterReason")
 
 
-def test_a_pipeline_that_stores_nothing_is_not_acknowledged(start_daemon) -> None:
+def test_MQTT_4_8_0_2_a_pipeline_that_stores_nothing_is_not_acknowledged(start_daemon) -> None:
     """Promise 1: the run ends before the Kafka filter, so there is no PUBACK."""
     daemon = start_daemon(
         config.render(

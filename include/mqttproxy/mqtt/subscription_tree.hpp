@@ -48,7 +48,7 @@ class SubscriptionTree {
   /// False: it was not subscribed.
   bool unsubscribe(FilterId filter, Subscriber subscriber) noexcept;
 
-  /// The filter's id, character by character the same one [MQTT-3.10.4-1]; nullopt when nobody has it.
+  /// The filter's id, character by character the same one [MQTT-3.10.4-1] [MQTT-4.7.3-4]; nullopt when nobody has it.
   [[nodiscard]] std::optional<FilterId> find(std::string_view filter) const noexcept;
   [[nodiscard]] std::optional<Qos> granted(FilterId filter, Subscriber subscriber) const noexcept;
   /// The filter as it was subscribed. It has a subscriber.

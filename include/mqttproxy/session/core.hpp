@@ -145,7 +145,7 @@ class Core {
   [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
   [[nodiscard]] std::uint32_t unacked() const noexcept { return window_.size(); }
   [[nodiscard]] bool was_connected() const noexcept { return was_connected_; }
-  /// The will, when it is still to be published; the caller takes it.
+  /// The will, when it is still to be published; the caller takes it, so that it is published once [MQTT-3.1.2-10].
   [[nodiscard]] std::unique_ptr<StoredWill> take_will() noexcept { return std::move(will_); }
 
  private:

@@ -41,9 +41,9 @@ struct OutboxLimits {
   std::function<bool()> no_memory{};
 };
 
-/// One FIFO: messages leave in the order in which they were offered [MQTT-4.6.0-6], those a session has missed
-/// (recover()) before those offered since begin_recovery(). Owner: one worker's thread. Memory: as much as there is to
-/// do; an empty one keeps a few slots.
+/// One FIFO: messages leave in the order in which they were offered [MQTT-4.6.0-5] [MQTT-4.6.0-6], those a session has
+/// missed (recover()) before those offered since begin_recovery(). Owner: one worker's thread. Memory: as much as there
+/// is to do; an empty one keeps a few slots.
 class Outbox {
  public:
   /// Both must outlive it.

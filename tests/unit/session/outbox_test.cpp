@@ -85,7 +85,7 @@ TEST_F(OutboxTest, acknowledgements_out_of_turn_free_the_window_once_the_oldest_
   EXPECT_EQ(count(OutboxEvent::Acknowledged), 2U);
 }
 
-TEST_F(OutboxTest, packet_ids_are_never_0_and_never_in_flight_MQTT_2_3_1_1_MQTT_2_3_1_2) {
+TEST_F(OutboxTest, packet_ids_are_never_0_and_never_in_flight_MQTT_2_3_1_1_MQTT_2_3_1_4) {
   limits.inflight = 3;
   offer("first");
   offer("second");

@@ -73,7 +73,7 @@ TEST_F(RecoveryTest, what_was_in_flight_keeps_its_packet_id_and_has_dup_MQTT_4_4
   EXPECT_EQ(count(OutboxEvent::Inflight), 0U);
 }
 
-TEST_F(RecoveryTest, ids_acknowledged_out_of_turn_stay_used_until_the_oldest_is_MQTT_2_3_1_2) {
+TEST_F(RecoveryTest, ids_acknowledged_out_of_turn_stay_used_until_the_oldest_is_MQTT_2_3_1_4) {
   recover("a", 7);
   recover("c", 9);
   recover("d");
@@ -100,7 +100,7 @@ TEST_F(RecoveryTest, an_id_beyond_the_window_makes_a_new_message) {
   EXPECT_THAT(take_all(), ElementsAre("+a:7", "far:8", "behind it:9"));
 }
 
-TEST_F(RecoveryTest, an_id_that_is_in_flight_is_not_used_twice_MQTT_2_3_1_2) {
+TEST_F(RecoveryTest, an_id_that_is_in_flight_is_not_used_twice_MQTT_2_3_1_4) {
   recover("a", 7);
   recover("again", 7);
   EXPECT_THAT(take_all(), ElementsAre("+a:7", "again:8"));
@@ -108,7 +108,7 @@ TEST_F(RecoveryTest, an_id_that_is_in_flight_is_not_used_twice_MQTT_2_3_1_2) {
   EXPECT_THAT(take_all(), ElementsAre("lower:9"));
 }
 
-TEST(Recovery, no_id_is_repeated_in_the_largest_window_MQTT_2_3_1_2) {
+TEST(Recovery, no_id_is_repeated_in_the_largest_window_MQTT_2_3_1_4) {
   const OutboxLimits limits{.inflight = 65'535};
   OutboxCounters counters;
   Outbox outbox(limits, counters);
