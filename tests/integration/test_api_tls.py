@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support import config, mqtt
-from support.certificates import Authority, Identity
+from support.certificates import Authority, Certificate
 from support.daemon import Daemon, run
 from support.mqtt import connected
 from support.waiting import PATIENCE, wait_until
@@ -28,7 +28,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def server(authority: Authority) -> Identity:
+def server(authority: Authority) -> Certificate:
     return authority.server()
 
 
@@ -37,25 +37,25 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("strangers"), "stranger")
 
 
-def api(server: Identity, client_ca: Path | None = None, tls: dict[str, str] | None = None, **keys: object) -> str:
-    files = {"certFile": str(server.certificate), "keyFile": str(server.key)}
+def api(server: Certificate, client_ca: Path | None = None, tls: dict[str, str] | None = None, **keys: object) -> str:
+    files = {"certFile": str(server.cert_file), "keyFile": str(server.key_file)}
     if client_ca:
         files["clientCAFile"] = str(client_ca)
     return config.simple(api={"address": "127.0.0.1:0", "tls": files | (tls or {})} | keys)
 
 
 @pytest.fixture(scope="module")
-def daemon(start_shared_daemon, authority: Authority, server: Identity) -> Daemon:
+def daemon(start_shared_daemon, authority: Authority, server: Certificate) -> Daemon:
     daemon = start_shared_daemon(api(server))
-    daemon.tls = authority.trusting()
+    daemon.tls = authority.client_context()
     return daemon
 
 
 @pytest.fixture(scope="module")
-def mutual(start_shared_daemon, authority: Authority, server: Identity) -> Daemon:
+def mutual(start_shared_daemon, authority: Authority, server: Certificate) -> Daemon:
     """Asks for client certificates."""
-    daemon = start_shared_daemon(api(server, authority.certificate))
-    daemon.tls = authority.trusting(authority.client())
+    daemon = start_shared_daemon(api(server, authority.file))
+    daemon.tls = authority.client_context(authority.client())
     return daemon
 
 
@@ -141,14 +141,14 @@ def test_health_and_metrics_are_on_the_same_port(daemon: Daemon) -> None:
     daemon.wait_log(r"api listening .*\btls=true")
 
 
-def test_the_metrics_say_when_the_certificate_expires(daemon: Daemon, server: Identity) -> None:
+def test_the_metrics_say_when_the_certificate_expires(daemon: Daemon, server: Certificate) -> None:
     expiry = daemon.metrics().total("mqttproxy_http_tls_certificate_not_after_seconds")
     assert expiry == pytest.approx(server.expiry.timestamp(), abs=1)  # six digits and more are printed
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_versions_1_2_and_1_3_are_spoken(daemon: Daemon, authority: Authority, version: ssl.TLSVersion) -> None:
-    context = authority.trusting()
+    context = authority.client_context()
     context.minimum_version = context.maximum_version = version
     with secure(daemon, context) as connection:
         assert connection.version() == version.name.replace("_", ".")
@@ -158,24 +158,24 @@ def test_versions_1_2_and_1_3_are_spoken(daemon: Daemon, authority: Authority, v
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_version_1_1_is_refused(daemon: Daemon, authority: Authority) -> None:
-    context = authority.trusting()
+    context = authority.client_context()
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     expect_refused(daemon, context, "protocol version")
 
 
-def test_version_1_2_is_refused_where_1_3_is_the_least(start_daemon, authority: Authority, server: Identity) -> None:
+def test_version_1_2_is_refused_where_1_3_is_the_least(start_daemon, authority: Authority, server: Certificate) -> None:
     daemon = start_daemon(api(server, tls={"minTLSVersion": "1.3"}))
-    daemon.tls = authority.trusting()
+    daemon.tls = authority.client_context()
     assert daemon.http("/healthz").status == 200
-    context = authority.trusting()
+    context = authority.client_context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     expect_refused(daemon, context, "protocol version")
 
 
 @pytest.mark.parametrize("cipher", ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384"])
 def test_ciphers_without_aead_are_refused(daemon: Daemon, authority: Authority, cipher: str) -> None:
-    context = authority.trusting()
+    context = authority.client_context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(cipher)
     expect_refused(daemon, context, "handshake failure")
@@ -183,7 +183,7 @@ def test_ciphers_without_aead_are_refused(daemon: Daemon, authority: Authority, 
 
 def test_a_client_that_does_not_trust_the_certificate_is_counted(daemon: Daemon, stranger: Authority) -> None:
     with one_more_failed(daemon), pytest.raises(ssl.SSLCertVerificationError):
-        with secure(daemon, stranger.trusting()):
+        with secure(daemon, stranger.client_context()):
             pass
     daemon.wait_log(r'api tls handshake failed address=127\.0\.0\.1 reason="')
 
@@ -213,7 +213,7 @@ def test_sessions_are_resumed(
     request: pytest.FixtureRequest, authority: Authority, kind: str, version: ssl.TLSVersion
 ) -> None:
     daemon = request.getfixturevalue(kind)
-    context = authority.trusting(authority.client())
+    context = authority.client_context(authority.client())
     context.minimum_version = context.maximum_version = version
     with secure(daemon, context) as first:
         first.sendall(HEALTH)
@@ -270,9 +270,9 @@ def test_a_body_that_breaks_off_is_not_published(daemon: Daemon, leave: Callable
     assert daemon.http(PUBLISH, "POST", body=MESSAGE).status == 200
 
 
-def test_the_token_is_asked_for_as_before(start_daemon, authority: Authority, server: Identity) -> None:
+def test_the_token_is_asked_for_as_before(start_daemon, authority: Authority, server: Certificate) -> None:
     daemon = start_daemon(api(server, token="sesame"))
-    daemon.tls = authority.trusting()
+    daemon.tls = authority.client_context()
     assert daemon.http(PUBLISH, "POST", body=MESSAGE).status == 401
     assert daemon.http(PUBLISH, "POST", {"Authorization": "Bearer sesame"}, MESSAGE).status == 200
     assert daemon.http("/healthz").status == 200
@@ -280,11 +280,11 @@ def test_the_token_is_asked_for_as_before(start_daemon, authority: Authority, se
 
 def test_curl_publishes(start_daemon, daemon: Daemon, mutual: Daemon, authority: Authority) -> None:
     client = authority.client("curl")
-    with_certificate = ["--cert", client.certificate, "--key", client.key]
+    with_certificate = ["--cert", client.cert_file, "--key", client.key_file]
     for to, options in [(daemon, []), (mutual, with_certificate)]:
         host, port = to.api
         url = f"https://{host}:{port}{PUBLISH}"
-        command = ["curl", "-sS", "--fail", "--cacert", authority.certificate, *options]
+        command = ["curl", "-sS", "--fail", "--cacert", authority.file, *options]
         done = subprocess.run(
             [*command, "-d", '{"topic":"t"}', url], capture_output=True, text=True, timeout=PATIENCE
         )
@@ -298,7 +298,7 @@ def test_curl_publishes(start_daemon, daemon: Daemon, mutual: Daemon, authority:
 def test_everything_needs_the_certificate(mutual: Daemon, authority: Authority, path: str) -> None:
     mutual.wait_ready()
     assert mutual.http(path).status == 200
-    expect_refused(mutual, authority.trusting(), "certificate required")
+    expect_refused(mutual, authority.client_context(), "certificate required")
 
 
 def test_with_the_certificate_messages_are_published(mutual: Daemon) -> None:
@@ -306,23 +306,23 @@ def test_with_the_certificate_messages_are_published(mutual: Daemon) -> None:
 
 
 def test_certificates_of_strangers_and_of_servers_are_refused(
-    mutual: Daemon, authority: Authority, stranger: Authority, server: Identity
+    mutual: Daemon, authority: Authority, stranger: Authority, server: Certificate
 ) -> None:
-    expect_refused(mutual, authority.trusting(stranger.client()), "unknown ca")
-    expect_refused(mutual, authority.trusting(server), "certificate")
+    expect_refused(mutual, authority.client_context(stranger.client()), "unknown ca")
+    expect_refused(mutual, authority.client_context(server), "certificate")
 
 
-def test_a_token_may_be_asked_for_besides(start_daemon, authority: Authority, server: Identity) -> None:
-    daemon = start_daemon(api(server, authority.certificate, token="sesame"))
-    daemon.tls = authority.trusting(authority.client())
+def test_a_token_may_be_asked_for_besides(start_daemon, authority: Authority, server: Certificate) -> None:
+    daemon = start_daemon(api(server, authority.file, token="sesame"))
+    daemon.tls = authority.client_context(authority.client())
     assert daemon.http(PUBLISH, "POST", body=MESSAGE).status == 401
     assert daemon.http(PUBLISH, "POST", {"Authorization": "Bearer sesame"}, MESSAGE).status == 200
 
 
 def test_an_exposed_address_needs_no_token_beside_certificates(
-    start_daemon, authority: Authority, server: Identity
+    start_daemon, authority: Authority, server: Certificate
 ) -> None:
-    daemon = start_daemon(api(server, authority.certificate, address="0.0.0.0:0"))
+    daemon = start_daemon(api(server, authority.file, address="0.0.0.0:0"))
     assert daemon.find_log("open to everybody") is None
 
 
@@ -330,11 +330,11 @@ def test_an_exposed_address_needs_no_token_beside_certificates(
 
 
 def test_slow_handshakes_are_cut_off_and_others_served_meanwhile(
-    start_daemon, authority: Authority, server: Identity
+    start_daemon, authority: Authority, server: Certificate
 ) -> None:
     count = 20
     daemon = start_daemon(api(server))
-    daemon.tls = authority.trusting()
+    daemon.tls = authority.client_context()
     slow = [socket.create_connection(daemon.api, PATIENCE) for _ in range(count)]
     for number, plain in enumerate(slow):
         plain.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"[:number])
@@ -347,10 +347,10 @@ def test_slow_handshakes_are_cut_off_and_others_served_meanwhile(
     daemon.wait_metric(1, "mqttproxy_http_connections")
 
 
-def test_failed_handshakes_do_not_fill_the_log(start_daemon, authority: Authority, server: Identity) -> None:
+def test_failed_handshakes_do_not_fill_the_log(start_daemon, authority: Authority, server: Certificate) -> None:
     count = 20
     daemon = start_daemon(api(server))
-    daemon.tls = authority.trusting()
+    daemon.tls = authority.client_context()
     for _ in range(count):
         with raw(daemon) as plain:
             plain.sendall(HEALTH)
@@ -363,10 +363,10 @@ def test_failed_handshakes_do_not_fill_the_log(start_daemon, authority: Authorit
 
 
 def test_connections_beyond_the_limit_are_closed_until_others_leave(
-    start_daemon, authority: Authority, server: Identity
+    start_daemon, authority: Authority, server: Certificate
 ) -> None:
     daemon = start_daemon(api(server, maxConnections=2))
-    daemon.tls = authority.trusting()
+    daemon.tls = authority.client_context()
     with secure(daemon) as first, raw(daemon) as second:
 
         def both_are_open() -> bool:
@@ -392,9 +392,9 @@ def serves(daemon: Daemon) -> bool:
         return False
 
 
-def test_the_end_of_the_daemon_is_an_end_in_order(start_daemon, authority: Authority, server: Identity) -> None:
+def test_the_end_of_the_daemon_is_an_end_in_order(start_daemon, authority: Authority, server: Certificate) -> None:
     daemon = start_daemon(api(server))
-    daemon.tls = authority.trusting()
+    daemon.tls = authority.client_context()
     with secure(daemon) as idle, raw(daemon) as silent:
         idle.sendall(HEALTH)
         receive_answer(idle)
@@ -412,23 +412,23 @@ def check(tmp_path: Path, document: str) -> subprocess.CompletedProcess[str]:
     return run("check", file)
 
 
-def test_check_tries_certificate_and_key(tmp_path: Path, server: Identity) -> None:
+def test_check_tries_certificate_and_key(tmp_path: Path, server: Certificate) -> None:
     done = check(tmp_path, api(server))
     assert (done.returncode, done.stderr.count("api.tls")) == (0, 0), done.stderr
 
 
 def test_check_and_start_say_what_is_wrong_and_repeat_no_key(
-    tmp_path: Path, server: Identity, stranger: Authority
+    tmp_path: Path, server: Certificate, stranger: Authority
 ) -> None:
-    key = server.key.read_text()
+    key = server.key_file.read_text()
     damaged = tmp_path / "damaged.pem"
     damaged.write_text(key.replace(key[100:104], "!!!!"))
     for document, text in [
-        (api(Identity(server.certificate, stranger.server().key)), "does not belong to the certificate"),
-        (api(Identity(server.certificate, damaged)), "no usable private key"),
-        (api(Identity(server.certificate, tmp_path / "missing.pem")), "No such file"),
-        (api(Identity(server.key, server.key)), "no certificate in it"),
-        (api(server, client_ca=server.key), "no certificate in it"),
+        (api(Certificate(server.cert_file, stranger.server().key_file)), "does not belong to the certificate"),
+        (api(Certificate(server.cert_file, damaged)), "no usable private key"),
+        (api(Certificate(server.cert_file, tmp_path / "missing.pem")), "No such file"),
+        (api(Certificate(server.key_file, server.key_file)), "no certificate in it"),
+        (api(server, client_ca=server.key_file), "no certificate in it"),
     ]:
         for done in (check(tmp_path, document), run("--config", tmp_path / "mqttproxy.yaml")):
             assert done.returncode == 2

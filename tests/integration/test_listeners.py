@@ -6,9 +6,10 @@ import struct
 import pytest
 
 from support import config, mqtt
+from support.certificates import Authority
 from support.daemon import Daemon
 from support.mqtt import Client, connected
-from support.tls import Authority, TlsClient
+from support.tls import TlsClient
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 V4 = socket.inet_pton(socket.AF_INET, "192.0.2.7") + socket.inet_pton(socket.AF_INET, "192.0.2.8")

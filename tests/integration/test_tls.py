@@ -12,10 +12,11 @@ from cryptography import x509
 
 from support import config, mqtt
 from support.backend import Backend
+from support.certificates import Authority
 from support.daemon import Daemon, run
 from support.kafka import read_topic
 from support.mqtt import Client, connected
-from support.tls import Authority, Records, TlsClient, tls_connected
+from support.tls import Records, TlsClient, tls_connected
 from support.waiting import wait_until
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]

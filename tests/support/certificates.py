@@ -1,78 +1,126 @@
 """Authorities of the tests' own and what they sign, as PEM files."""
 
+import datetime
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+DAY = datetime.timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Identity:
-    certificate: Path
-    key: Path
+class Certificate:
+    """PEM files, and what is in them."""
+
+    cert_file: Path
+    key_file: Path
 
     @property
-    def expiry(self) -> datetime:
-        return x509.load_pem_x509_certificate(self.certificate.read_bytes()).not_valid_after_utc
+    def cert(self) -> str:
+        return self.cert_file.read_text()
+
+    @property
+    def key(self) -> str:
+        return self.key_file.read_text()
+
+    @property
+    def expiry(self) -> datetime.datetime:
+        return x509.load_pem_x509_certificate(self.cert_file.read_bytes()).not_valid_after_utc
+
+    def files(self, name: str = "server") -> dict[str, str]:
+        """An entry of `certificate`."""
+        return {"name": name, "certFile": str(self.cert_file), "keyFile": str(self.key_file)}
+
+    def inline(self, name: str = "server") -> dict[str, str]:
+        return {"name": name, "cert": self.cert, "key": self.key}
 
 
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+def _name(common_name: str | None) -> x509.Name:
+    return x509.Name([] if common_name is None else [x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 class Authority:
-    """Signs certificates for servers on 127.0.0.1, and for clients. Its own is the file `certificate`."""
+    """Signs certificates. Without an issuer it is a root."""
 
-    def __init__(self, directory: Path, name: str = "authority") -> None:
+    def __init__(self, directory: Path, name: str = "authority", issuer: "Authority | None" = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
-        self._name = name
+        self._name = _name(name)
         self._key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(name, self._key).add_extension(x509.BasicConstraints(True, None), True)
-        self.certificate = self._write(f"{name}.pem", builder.sign(self._key, hashes.SHA256()))
+        self._issued = 0
+        signer = issuer or self
+        builder = self._builder(self._name, signer, self._key, days=(-1, 30))
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        self.file = directory / f"{name}.pem"
+        self.file.write_bytes(builder.sign(signer._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def server(self, name: str = "server") -> Identity:
-        places = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        return self._sign(name, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(places))
-
-    def client(self, name: str = "client") -> Identity:
-        return self._sign(name, ExtendedKeyUsageOID.CLIENT_AUTH, x509.SubjectAlternativeName([x509.DNSName(name)]))
-
-    def trusting(self, client: Identity | None = None) -> ssl.SSLContext:
-        """What a client uses that trusts this authority, and shows a certificate of `client`."""
-        context = ssl.create_default_context(cafile=self.certificate)
-        if client:
-            context.load_cert_chain(client.certificate, client.key)
-        return context
-
-    def _builder(self, name: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
+    @staticmethod
+    def _builder(
+        subject: x509.Name, signer: "Authority", key: ec.EllipticCurvePrivateKey, days: tuple[int, int]
+    ) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.timezone.utc)
         return (
             x509.CertificateBuilder()
-            .subject_name(_name(name))
-            .issuer_name(_name(self._name))
+            .subject_name(subject)
+            .issuer_name(signer._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=2))
+            .not_valid_before(now + days[0] * DAY)
+            .not_valid_after(now + days[1] * DAY)
         )
 
-    def _sign(self, name: str, use: x509.ObjectIdentifier, places: x509.SubjectAlternativeName) -> Identity:
+    def issue(
+        self,
+        common_name: str | None = None,
+        names: Sequence[x509.GeneralName] = (),
+        days: tuple[int, int] = (-1, 30),
+        password: bytes | None = None,
+        use: x509.ObjectIdentifier | None = None,
+    ) -> Certificate:
+        """A certificate with an ECDSA key, valid from the first to the second of `days` from now; for any use, unless it
+        is given one."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(name, key).add_extension(places, False)
-        signed = builder.add_extension(x509.ExtendedKeyUsage([use]), False).sign(self._key, hashes.SHA256())
-        key_file = self._directory / f"{self._name}-{name}-key.pem"
-        key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return Identity(self._write(f"{self._name}-{name}.pem", signed), key_file)
+        builder = self._builder(_name(common_name), self, key, days)
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=common_name is None)
+        if use:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+        self._issued += 1
+        stem = self._directory / f"{self.file.stem}-{self._issued}"
+        certificate = Certificate(stem.with_suffix(".crt"), stem.with_suffix(".key"))
+        signed = builder.sign(self._key, hashes.SHA256())
+        certificate.cert_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        encryption = (
+            serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+        )
+        certificate.key_file.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+        )
+        return certificate
 
-    def _write(self, name: str, certificate: x509.Certificate) -> Path:
-        file = self._directory / name
-        file.write_bytes(certificate.public_bytes(Encoding.PEM))
-        return file
+    def server(self, *dns_names: str) -> Certificate:
+        """For localhost, or these names; and for 127.0.0.1."""
+        names = dns_names or ("localhost",)
+        places = [*map(x509.DNSName, names), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        return self.issue(names[0], places, use=ExtendedKeyUsageOID.SERVER_AUTH)
+
+    def client(self, name: str = "client") -> Certificate:
+        return self.issue(name, [x509.DNSName(name)], use=ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def client_context(
+        self, certificate: Certificate | None = None, version: ssl.TLSVersion | None = None
+    ) -> ssl.SSLContext:
+        """A client that trusts this authority, and shows a certificate if it is given one."""
+        context = ssl.create_default_context(cafile=str(self.file))
+        if certificate:
+            context.load_cert_chain(certificate.cert_file, certificate.key_file)
+        if version:
+            context.minimum_version = context.maximum_version = version
+        return context

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.certificates import Identity
+from support.certificates import Certificate
 from support.waiting import PATIENCE
 
 SCRIPT = Path(__file__).resolve().parents[1] / "kafka/kafka.sh"
@@ -118,12 +118,12 @@ class Kafka:
         )
         return f"{host}:{self.port + 2}"
 
-    def listen_secure(self, server: Identity, host: str = "127.0.0.1") -> str:
+    def listen_secure(self, server: Certificate, host: str = "127.0.0.1") -> str:
         """Before start(): clients that come over TLS with SCRAM-SHA-512 are served as well; add_user() says who. Returns
         the address for them."""
         keystore = self.directory / "keystore.pem"
         self.directory.mkdir(parents=True, exist_ok=True)
-        keystore.write_text(server.key.read_text() + server.certificate.read_text())
+        keystore.write_text(server.key_file.read_text() + server.cert_file.read_text())
         address = f"{host}:{free_port_pair()}"
         inside = f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{self.port + 1}"
         listener = "listener.name.secure"

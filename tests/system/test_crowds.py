@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from support import config, mqtt
+from support.certificates import Authority
 from support.daemon import Address
 from support.mqtt import connected
-from support.tls import Authority
 from support.waiting import PATIENCE
 
 CROWD = 10_000

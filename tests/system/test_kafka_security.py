@@ -25,7 +25,7 @@ class SecureKafka:
         self.authority = Authority(directory)
         self.stranger = Authority(directory, "stranger")
         self.broker = Kafka(directory / "kafka", *QUICK_RESTART)
-        self.address = self.broker.listen_secure(self.authority.server())
+        self.address = self.broker.listen_secure(self.authority.server("broker.example"))
         self.broker.start()
         self.broker.add_user(USER, PASSWORD)
 
@@ -35,7 +35,7 @@ class SecureKafka:
             "sasl.mechanisms": "SCRAM-SHA-512",
             "sasl.username": USER,
             "sasl.password": f"${{{VARIABLE}}}",
-            "ssl.ca.location": str(self.authority.certificate),
+            "ssl.ca.location": str(self.authority.file),
             "debug": "conf,security",  # what librdkafka says of its settings must hold no secret either
         } | {name.replace("_", "."): value for name, value in other.items()}
 
@@ -112,7 +112,7 @@ def test_messages_go_up_and_down(
     else:
         (tmp_path / "password").write_text(PASSWORD + "\n")
         # The CA as well, by the property that takes its content.
-        properties |= {"sasl.password": f"file:{tmp_path}/password", "ssl.ca.pem": f"file:{secure.authority.certificate}"}
+        properties |= {"sasl.password": f"file:{tmp_path}/password", "ssl.ca.pem": f"file:{secure.authority.file}"}
         del properties["ssl.ca.location"]
     daemon = start_daemon(secure.documents(topic, properties, downlink=True))
     daemon.wait_ready()
@@ -175,7 +175,7 @@ def test_a_broker_that_is_not_trusted_gets_nothing(
     """Restarted with the right CA and name, everything that was not acknowledged is stored, once."""
     topic = secure.broker.create_topic(f"wrong-{wrong}")
     if wrong == "authority":
-        properties, address = secure.properties(ssl_ca_location=str(secure.stranger.certificate)), secure.address
+        properties, address = secure.properties(ssl_ca_location=str(secure.stranger.file)), secure.address
     else:
         properties, address = secure.properties(), secure.address.replace("127.0.0.1", "localhost")
     daemon = start_daemon(secure.documents(topic, properties, address))
