@@ -115,9 +115,9 @@ void History::give_up_beyond() {
     auto& points = lanes_[p].points;
     for (auto it = points.lower_bound(position); it != points.end();) {
       auto& waiting = it->second;
-      const auto old = std::ranges::partition(waiting, [](const Point& point) { return !point.beyond; });
-      lost.insert(lost.end(), old.begin(), old.end());
-      waiting.erase(old.begin(), old.end());
+      const auto old = std::partition(waiting.begin(), waiting.end(), [](const Point& point) { return !point.beyond; });
+      lost.insert(lost.end(), old, waiting.end());
+      waiting.erase(old, waiting.end());
       for (Point& point : waiting) point.beyond = true;
       it = waiting.empty() ? points.erase(it) : std::next(it);
     }
