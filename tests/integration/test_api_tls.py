@@ -1,5 +1,6 @@
 """The HTTP API over TLS, with and without client certificates."""
 
+import re
 import socket
 import ssl
 import struct
@@ -382,7 +383,9 @@ def test_connections_beyond_the_limit_are_closed_until_others_leave(
         assert receive_answer(first).startswith(b"HTTP/1.1 200 ")
         second.close()
         wait_until("there is room again", lambda: serves(daemon))
-    assert daemon.metrics().total("mqttproxy_http_connections_refused_total") >= 2
+        first.sendall(HEALTH.replace(b"healthz", b"metrics"))
+        refused = re.search(rb"\nmqttproxy_http_connections_refused_total (\d+)", receive_answer(first))
+        assert refused and int(refused[1]) >= 2
 
 
 def serves(daemon: Daemon) -> bool:
