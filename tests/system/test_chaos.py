@@ -14,7 +14,7 @@ import pytest
 from support import config
 from support.delivery import assert_acked_is_stored, assert_in_order
 from support.fleet import Device, Fleet
-from support.kafka import Kafka, topic_exists
+from support.kafka import Kafka, Record, topic_exists
 from support.waiting import wait_until
 
 KILLS = 20
@@ -25,6 +25,16 @@ DISK_BYTES = 64 << 20
 
 class PatientDevice(Device):
     patient = True
+
+
+def stored_at_the_end(fleet: Fleet, kafka: Kafka, topic: str) -> list[Record]:
+    """Nobody begins a new message; what is stored then, in order."""
+    for device in fleet.devices:
+        device.finish_soon()
+    fleet.finish()
+    records = kafka.read(topic)
+    assert_in_order(records)
+    return records
 
 
 def test_a_daemon_killed_twenty_times_loses_and_reorders_nothing(kafka: Kafka, start_daemon, topic: str) -> None:
@@ -49,12 +59,8 @@ def test_a_daemon_killed_twenty_times_loses_and_reorders_nothing(kafka: Kafka, s
         daemon.kill()
         assert daemon.process.returncode == -signal.SIGKILL, "it has died before"
         daemon = start_daemon(documents(address[1]))
-    for device in devices:
-        device.finish_soon()
-    fleet.finish()
-    records = kafka.read(topic)
+    records = stored_at_the_end(fleet, kafka, topic)
     assert_acked_is_stored(fleet.acked(), records)
-    assert_in_order(records)
     rss = max(rss, daemon.rss_bytes())
     assert rss < RSS_CEILING
     assert fleet.total_acked > KILLS
@@ -98,12 +104,8 @@ def test_a_full_disk_of_the_broker_loses_and_reorders_nothing(new_kafka, start_d
         subprocess.run(["mount", "-o", f"remount,size={4 * DISK_BYTES}", kafka.directory], check=True)
         kafka.start()
         fleet.wait_acked(on_full_disk + 1_000)
-        for device in devices:
-            device.finish_soon()
-        fleet.finish()
-        records = kafka.read(topic)
+        records = stored_at_the_end(fleet, kafka, topic)
         assert_acked_is_stored(fleet.acked(), records)
-        assert_in_order(records)
         assert daemon.rss_bytes() - rss_before < 64 << 20
         print(f"{fleet.total_acked} acked, {len(records)} stored, RSS {daemon.rss_bytes() >> 20} MiB")
         kafka.kill()
@@ -127,12 +129,8 @@ def test_a_topic_deleted_while_devices_publish_is_no_reason_for_a_false_ack(new_
     fleet.wait_until(
         "each device is served again", lambda: all(d.acked > first_owed[d.client_id] + window for d in devices)
     )
-    for device in devices:
-        device.finish_soon()
-    fleet.finish()
-    records = kafka.read(topic)
+    records = stored_at_the_end(fleet, kafka, topic)
     owed = {device.client_id: range(first_owed[device.client_id], device.acked) for device in devices}
     assert_acked_is_stored(owed, records)
-    assert_in_order(records)
     assert daemon.rss_bytes() < RSS_CEILING
     print(f"{fleet.total_acked} acked, {len(records)} stored, RSS {daemon.rss_bytes() >> 20} MiB")
