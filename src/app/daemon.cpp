@@ -3,13 +3,16 @@
 #include <chrono>
 #include <csignal>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <sys/resource.h>
 
 #include "mqttproxy/http/api_server.hpp"
@@ -20,12 +23,17 @@
 #include "assembly.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "producer_pool.hpp"
 
 namespace mqttproxy::app {
 
 namespace {
 
 constexpr unsigned kHashingThreads = 2;
+constexpr std::chrono::seconds kRetiredInterval{1};
+/// Each has a queue of its own, and may wait for a Kafka that does not come back.
+constexpr std::size_t kMaxRetired = 8;
+constexpr std::chrono::milliseconds kReloadLook{100};
 
 /// Raises the soft limit on open files to the hard one; returns it.
 std::uint64_t raise_descriptor_limit() {
@@ -44,39 +52,48 @@ void ignore_sigpipe() {
 }
 
 void start_logging(const config::LogConfig& config) {
-  util::init_logging(spdlog::level::from_str(config.level == "warning" ? "warn" : config.level),
+  util::init_logging(spdlog::level::from_str(config.level),
                      config.format == "json" ? util::LogFormat::Json : util::LogFormat::Text);
+}
+
+void log_problems(spdlog::level::level_enum level, const std::string& file,
+                  const std::vector<config::Problem>& problems) {
+  for (const config::Problem& problem : problems) {
+    spdlog::log(level, "configuration {}:{}:{}: {}: {}", file, problem.mark.line, problem.mark.column, problem.path,
+                problem.text);
+  }
 }
 
 class Daemon {
  public:
-  explicit Daemon(const config::Config& config)
-      : config_(config),
+  explicit Daemon(std::shared_ptr<const config::Config> config)
+      : config_(std::move(config)),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
-        server_(config, raise_descriptor_limit(), metrics_),
-        producers_(server_.lanes(), metrics_),
-        cluster_(make_cluster(config, metrics_)),
-        bus_(make_bus(config, ports(), metrics_)),
+        retired_timer_(io_),
+        server_(config_, raise_descriptor_limit(), metrics_),
+        producers_([this](const kafka::ProducerOptions& options) {
+          return kafka::Producer::create(options, server_.lanes(), metrics_);
+        }),
+        cluster_(make_cluster(*config_, metrics_)),
+        bus_(make_bus(*config_, ports(), metrics_)),
         directory_(cluster_ ? cluster_->directory(server_.sessions()) : nullptr),
-        hashing_("passwords", kHashingThreads, config.node.limits.max_waiting_passwords),
+        hashing_("passwords", kHashingThreads, config_->node.limits.max_waiting_passwords),
         api_(
-            config.node.api, metrics_, [this] { return reasons_not_ready(); }, backends()) {}
+            config_->node.api, config_->node.limits, metrics_, [this] { return reasons_not_ready(); }, backends()) {}
 
   void start() {
     started_ = std::chrono::system_clock::now();
     info_ = metrics_.add([this](metrics::Scrape& scrape) { collect(scrape); });
-    const pipeline::FilterRegistry registry = make_registry(
-        [this](const kafka::ProducerOptions& options) -> kafka::RecordSink& { return producers_.get(options); },
-        &hashing_);
     if (cluster_) {
       server_.set_store(&cluster_->store());
       cluster_->start(server_.owners());
     } else {
       spdlog::info("downlink mode=local: sessions and what waits in them are in this process's memory only");
     }
-    server_.start([&] { return build_pipelines(config_, registry); });
+    server_.start(builder(*config_));
+    producers_.keep_configuration();
     api_.start();  // after the pipelines: readiness looks at the producers they made
-    spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_.node.name,
+    spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_->node.name,
                  server_.workers(), server_.max_connections());
   }
 
@@ -89,7 +106,7 @@ class Daemon {
   /// Accepts and reads no more, lets Kafka answer, sends the last acknowledgements, closes.
   [[nodiscard]] int drain() {
     draining_.store(true);
-    const auto timeout = config_.node.limits.drain_timeout;
+    const auto timeout = config_->node.limits.drain_timeout;
     spdlog::info("draining timeout_ms={}", timeout.count());
     server_.stop_reading();
     const auto deadline = std::chrono::steady_clock::now() + timeout;
@@ -113,12 +130,74 @@ class Daemon {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;
       if (signal == SIGHUP) {
-        spdlog::warn("SIGHUP ignored: this version does not reload; restart to apply a new configuration");
+        (void)reload();
         return await_signal();
       }
       spdlog::info("signal received number={}", signal);
       io_.stop();
     });
+  }
+
+  /// Reads the file again and goes on with what it says; with an error in it, or in what it asks for, nothing changes.
+  std::shared_ptr<const config::Diagnostics> reload() {
+    const auto diagnostics = std::make_shared<config::Diagnostics>(config_->diagnostics->file());
+    auto loaded = load_and_validate(diagnostics);
+    if (producers_.retired() >= kMaxRetired) {
+      diagnostics->error({}, "", "producers of earlier configurations still have records that Kafka has not taken");
+    }
+    if (loaded && config::check_reload(*config_, *loaded) && diagnostics->ok()) {
+      take_over(std::make_shared<const config::Config>(std::move(*loaded)));
+    }
+    ++(diagnostics->ok() ? reloads_ : reloads_refused_);
+    if (diagnostics->ok()) {
+      log_problems(spdlog::level::warn, diagnostics->file(), diagnostics->warnings());
+      spdlog::info("configuration reloaded file={}", diagnostics->file());
+    } else {
+      log_problems(spdlog::level::err, diagnostics->file(), diagnostics->errors());
+      spdlog::error("configuration refused file={} errors={}: the one in use stays", diagnostics->file(),
+                    diagnostics->errors().size());
+    }
+    return diagnostics;
+  }
+
+  /// reload() for threads of the API. nullptr: the daemon stops, and the main thread has other things to do.
+  std::shared_ptr<const config::Diagnostics> ask_for_reload() {
+    const auto promise = std::make_shared<std::promise<std::shared_ptr<const config::Diagnostics>>>();
+    auto answer = promise->get_future();
+    boost::asio::post(io_, [this, promise] { promise->set_value(reload()); });
+    while (answer.wait_for(kReloadLook) != std::future_status::ready) {
+      if (draining_.load()) return nullptr;
+    }
+    return answer.get();
+  }
+
+  /// What fails is in the diagnostics, and has changed nothing.
+  void take_over(std::shared_ptr<const config::Config> next) {
+    producers_.begin_configuration();
+    if (!server_.reload(next, builder(*next))) return producers_.drop_configuration();
+    producers_.keep_configuration();
+    config_ = std::move(next);
+    hashing_.set_max_waiting(config_->node.limits.max_waiting_passwords);
+    spdlog::set_level(spdlog::level::from_str(config_->node.log.level));
+    api_.reload(config_->node.api, config_->node.limits);
+    end_retired();
+  }
+
+  /// Producers that only an earlier configuration had asked for end when they have nothing left to do.
+  void end_retired() {
+    (void)producers_.end_retired();
+    if (producers_.retired() == 0) return;
+    retired_timer_.expires_after(kRetiredInterval);
+    retired_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) end_retired();
+    });
+  }
+
+  /// `config` must outlive what is built while it is built.
+  [[nodiscard]] net::Server::BuildPipelines builder(const config::Config& config) {
+    const auto registry = std::make_shared<const pipeline::FilterRegistry>(
+        make_registry([this](const kafka::ProducerOptions& options) { return producers_.get(options); }, &hashing_));
+    return [registry, &config] { return build_pipelines(config, *registry); };
   }
 
   /// Where messages to devices go. The cluster first: what a worker has got, it has as well.
@@ -130,10 +209,9 @@ class Daemon {
 
   [[nodiscard]] http::Backends backends() {
     std::vector<std::string> proxies;
-    for (const config::ProxyConfig& proxy : config_.proxies) proxies.push_back(proxy.name);
-    const config::LimitsConfig& limits = config_.node.limits;
+    for (const config::ProxyConfig& proxy : config_->proxies) proxies.push_back(proxy.name);
     downlink::SessionDirectory& sessions = directory_ ? *directory_ : server_.sessions();
-    return {*bus_, sessions, std::move(proxies), limits.max_topic_bytes, limits.max_topic_levels};
+    return {*bus_, sessions, std::move(proxies), [this] { return ask_for_reload(); }};
   }
 
   [[nodiscard]] std::vector<std::string> reasons_not_ready() const {
@@ -154,12 +232,17 @@ class Daemon {
                  static_cast<double>(hashing_.waiting()));
     scrape.counter("mqttproxy_password_checks_refused_total", "CONNECT packets refused because too many waited.",
                    static_cast<double>(hashing_.refused()));
+    for (const auto& [result, count] : {std::pair{"ok", &reloads_}, std::pair{"refused", &reloads_refused_}}) {
+      scrape.counter("mqttproxy_reloads_total", "Times the configuration was read again, by what became of it.",
+                     static_cast<double>(count->load()), {{"result", result}});
+    }
     scrape.gauge("mqttproxy_ready", "1 when /readyz answers 200.", reasons_not_ready().empty() ? 1 : 0);
   }
 
-  const config::Config& config_;
+  std::shared_ptr<const config::Config> config_;
   boost::asio::io_context io_;
   boost::asio::signal_set signals_;
+  boost::asio::steady_timer retired_timer_;
   metrics::Registry metrics_;
   net::Server server_;
   ProducerPool producers_;                     // gone before the server whose workers they report to
@@ -171,20 +254,20 @@ class Daemon {
   metrics::Registry::Handle info_;
   std::chrono::system_clock::time_point started_;
   std::atomic<bool> draining_{false};
+  std::atomic<std::uint64_t> reloads_{0};
+  std::atomic<std::uint64_t> reloads_refused_{0};
 };
 
 }  // namespace
 
 int run_daemon(const RunOptions& options) {
   ignore_sigpipe();
-  const auto config = load_and_validate(options.config);
-  if (!config) return kExitUsage;
+  auto loaded = load_and_validate(options.config);
+  if (!loaded) return kExitUsage;
+  const auto config = std::make_shared<const config::Config>(std::move(*loaded));
   start_logging(config->node.log);
-  for (const config::Problem& warning : config->diagnostics->warnings()) {
-    spdlog::warn("configuration {}:{}:{}: {}: {}", options.config, warning.mark.line, warning.mark.column, warning.path,
-                 warning.text);
-  }
-  Daemon daemon(*config);
+  log_problems(spdlog::level::warn, options.config, config->diagnostics->warnings());
+  Daemon daemon(config);
   try {
     daemon.start();
   } catch (const std::exception& error) {

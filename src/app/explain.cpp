@@ -109,9 +109,11 @@ int explain(const ExplainOptions& options) {
     return usage("--topic is not a topic name: empty, with + or #, or beyond the limits of the file");
   }
 
-  std::map<std::string, PrintingSink> sinks;
-  const auto registry = make_registry([&sinks](const kafka::ProducerOptions& wanted) -> kafka::RecordSink& {
-    return sinks.try_emplace(wanted.name, wanted).first->second;
+  std::map<std::string, std::shared_ptr<PrintingSink>> sinks;
+  const auto registry = make_registry([&sinks](const kafka::ProducerOptions& wanted) -> std::shared_ptr<kafka::RecordSink> {
+    auto& sink = sinks[wanted.name];
+    if (!sink) sink = std::make_shared<PrintingSink>(wanted);
+    return sink;
   });
   const auto pipelines = build_pipelines(*config, registry);
   pipeline::Pipeline& publish = *pipelines[*proxy->pipelines[static_cast<std::size_t>(config::RuleType::Publish)]];

@@ -1,19 +1,17 @@
 // Where an MQTTProxy listens, and how: address, TLS, PROXY protocol.
-#include <array>
 #include <limits>
 
 #include "documents.hpp"
 #include "endpoint.hpp"
 #include "place.hpp"
+#include "tls.hpp"
 
 namespace mqttproxy::config {
 
 namespace {
 
-constexpr std::size_t kMaxPemBytes = 1U << 20U;  // a bundle of public authorities has a quarter of it
 constexpr std::size_t kMaxCertificates = 100;    // a client's server name is compared with each
 constexpr std::size_t kMaxListeners = 100;
-constexpr std::array<std::string_view, 2> kTlsVersions = {"1.2", "1.3"};
 constexpr std::string_view kNeedsTls = "has no effect without \"useTLS: true\"";
 
 void read_endpoint(Object& object, ListenerConfig& listener) {
@@ -32,29 +30,11 @@ void read_endpoint(Object& object, ListenerConfig& listener) {
   }
 }
 
-/// PEM under one of two keys: as it is, or in a file.
-PemText read_pem(Object& object, std::string_view key, std::string_view file_key) {
-  const auto text = object.find_set(key);
-  const auto file = object.find_set(file_key);
-  const std::string either = "\"" + std::string(key) + "\" or \"" + std::string(file_key) + "\"";
-  if (text && file) {
-    file->error("give " + either + ", not both");
-    return {"", *file};
-  }
-  if (text) {
-    const auto pem = text->as_secret();
-    if (pem && pem->empty()) text->error("expected PEM text, found nothing");
-    return {pem.value_or(""), *text};
-  }
-  if (file) return {file->as_file(kMaxPemBytes).value_or(""), *file};
-  if (object.valid()) object.value().error("missing " + either);
-  return {"", object.value()};
-}
-
-CertificateConfig read_certificate(const Value& value) {
+CertificateConfig read_named_certificate(const Value& value) {
   Object object(value);
-  CertificateConfig certificate{object.string_or("name", ""), read_pem(object, "cert", "certFile"),
-                                read_pem(object, "key", "keyFile")};
+  std::string name = object.string_or("name", "");
+  CertificateConfig certificate = read_certificate(object);
+  certificate.name = std::move(name);
   object.finish();
   return certificate;
 }
@@ -65,7 +45,7 @@ void read_certificates(const Value& list, TlsConfig& tls) {
     list.error("at most " + std::to_string(kMaxCertificates) + " certificates for one listener");
     return;
   }
-  for (const Value& item : items) tls.certificates.push_back(read_certificate(item));
+  for (const Value& item : items) tls.certificates.push_back(read_named_certificate(item));
 }
 
 /// The shape of certificates that are not used: their files may be missing.
@@ -86,34 +66,33 @@ std::optional<Value> find_not_empty(Object& object, std::string_view key) {
   return value && value->node().IsScalar() && value->node().Scalar().empty() ? std::nullopt : value;
 }
 
-std::optional<TlsConfig> read_tls(Object& object) {
+std::optional<TlsConfig> read_listener_tls(Object& object) {
   const auto use_tls = object.find_set("useTLS");
   const bool wanted = use_tls && use_tls->as_bool().value_or(false);
   const auto certificates = object.find_set("certificate");
   const auto client_ca = find_not_empty(object, "clientCAFile");
   const auto min_version = object.find_set("minTLSVersion");
-  const auto version = min_version ? min_version->as_choice(kTlsVersions) : std::nullopt;
   if (!wanted) {
     // Files of Easegress have certificates beside "useTLS: false". Our own keys must not be forgotten like that.
     if (certificates && check_unused_certificates(*certificates)) certificates->warning(std::string(kNeedsTls));
     if (client_ca && client_ca->as_string()) client_ca->error(std::string(kNeedsTls));
-    if (version) min_version->error(std::string(kNeedsTls));
+    if (min_version) min_version->error(std::string(kNeedsTls));
     return std::nullopt;
   }
   TlsConfig tls;
-  tls.only_tls13 = version == "1.3";
+  if (min_version) tls.only_tls13 = is_tls13(*min_version);
   if (certificates) read_certificates(*certificates, tls);
   if (!certificates || (certificates->node().IsSequence() && certificates->node().size() == 0)) {
     use_tls->error("needs at least one certificate: {name, certFile, keyFile}, or {name, cert, key} with PEM text");
   }
-  if (client_ca) tls.client_ca = PemText{client_ca->as_file(kMaxPemBytes).value_or(""), *client_ca};
+  if (client_ca) tls.client_ca = read_client_ca(*client_ca);
   return tls;
 }
 
 ListenerConfig read_listener(Object& object) {
   ListenerConfig listener;
   read_endpoint(object, listener);
-  listener.tls = read_tls(object);
+  listener.tls = read_listener_tls(object);
   listener.proxy_protocol = object.bool_or("proxyProtocol", false);
   return listener;
 }

@@ -92,7 +92,7 @@ void read_api(Object& section, ApiConfig& api) {
   read_number(section, "maxConnections", api.max_connections, 1, kMaxApiConnections);
   api.idle_timeout = section.duration_or("idleTimeout", api.idle_timeout, milliseconds(1'000), milliseconds(3'600'000));
   const auto tls = section.find("tls");  // an empty one is no reason to open in the clear
-  if (tls) api.tls = read_tls(*tls);
+  if (tls) api.tls = read_api_tls(*tls);
   if (!address) return;
 
   const auto text = address->as_string();
@@ -104,7 +104,7 @@ void read_api(Object& section, ApiConfig& api) {
     return;
   }
   api.address = *endpoint;
-  const bool asks_for_certificates = tls && (!api.tls || !api.tls->client_ca.empty());
+  const bool asks_for_certificates = tls && (!api.tls || api.tls->client_ca);
   if (is_loopback(endpoint->host) || token || asks_for_certificates) return;
   if (!api.insecure) {
     address->error(
@@ -186,6 +186,7 @@ void read_downlink(Object& section, DownlinkConfig& downlink) {
 
 NodeConfig read_node(Object& document) {
   NodeConfig node;
+  node.document = document.value();
   ignore_metadata(document);
   if (const auto name = document.find_set("name")) node.name = read_name(*name).value_or(node.name);
   read_number(document, "threads", node.threads, 0, kMaxThreads);

@@ -57,8 +57,8 @@ class KafkaFactory {
     }
     if (!reading.publish()) return nullptr;
     try {
-      kafka::RecordSink& sink = sink_(options.producer);
-      return std::make_unique<KafkaPublish>(std::move(options), sink, build.slots);
+      std::shared_ptr<kafka::RecordSink> sink = sink_(options.producer);
+      return std::make_unique<KafkaPublish>(std::move(options), std::move(sink), build.slots);
     } catch (const std::runtime_error& problem) {
       build.config.value.error(problem.what());
       return nullptr;
@@ -78,7 +78,7 @@ class KafkaFactory {
   }
 
   using Checked = std::pair<kafka::ProducerOptions, std::optional<std::string>>;
-  std::function<kafka::RecordSink&(const kafka::ProducerOptions&)> sink_;
+  std::function<std::shared_ptr<kafka::RecordSink>(const kafka::ProducerOptions&)> sink_;
   std::vector<Checked> checked_;
 };
 

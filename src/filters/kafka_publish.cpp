@@ -34,9 +34,9 @@ std::string_view reason_of(FilterResult result) noexcept {
 
 }  // namespace
 
-KafkaPublish::KafkaPublish(KafkaOptions options, kafka::RecordSink& sink, pipeline::SlotTable& slots)
+KafkaPublish::KafkaPublish(KafkaOptions options, std::shared_ptr<kafka::RecordSink> sink, pipeline::SlotTable& slots)
     : options_(std::move(options)),
-      sink_(sink),
+      sink_(std::move(sink)),
       topic_slot_(make_slot(options_.topic_key, slots)),
       header_slot_(make_slot(options_.header_key, slots)),
       payload_slot_(make_slot(options_.payload_key, slots)) {
@@ -100,7 +100,7 @@ KafkaPublish::Opened KafkaPublish::open(std::string_view kafka_topic) {
     // Checked here as well: what a device made up must not cost the shared lock each time.
     if (!kafka::is_legal_topic_name(kafka_topic)) return {nullptr, kIllegalTopic};
     kafka::TopicError error{};
-    kafka::Topic* topic = sink_.open_topic(kafka_topic, error);
+    kafka::Topic* topic = sink_->open_topic(kafka_topic, error);
     if (topic == nullptr) return {nullptr, error == kafka::TopicError::TooMany ? kTooManyTopics : kIllegalTopic};
     found = topics_.emplace(kafka_topic, topic).first;
   }
@@ -157,7 +157,7 @@ FilterResult KafkaPublish::produce(pipeline::Context& context, kafka::Topic& top
       .headers = headers_,
       .value = payload,
       .token = context.token};
-  switch (sink_.produce(record)) {
+  switch (sink_->produce(record)) {
     case kafka::ProduceResult::Accepted:
       ++context.records;
       return kSuccess;

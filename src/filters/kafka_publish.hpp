@@ -1,6 +1,7 @@
 // Kafka (KafkaMQTT): a PUBLISH becomes a Kafka record.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,8 +26,7 @@ class KafkaPublish final : public pipeline::Filter {
   static constexpr pipeline::FilterResult kTooLarge = 4;
   static constexpr pipeline::FilterResult kProducerClosed = 5;
 
-  /// `sink` must outlive the filter.
-  KafkaPublish(KafkaOptions options, kafka::RecordSink& sink, pipeline::SlotTable& slots);
+  KafkaPublish(KafkaOptions options, std::shared_ptr<kafka::RecordSink> sink, pipeline::SlotTable& slots);
 
   [[nodiscard]] pipeline::FilterResult handle(pipeline::Context& context) noexcept override;
   [[nodiscard]] bool has_effects() const noexcept override { return true; }
@@ -49,7 +49,7 @@ class KafkaPublish final : public pipeline::Filter {
                                                std::string_view payload) noexcept;
 
   KafkaOptions options_;
-  kafka::RecordSink& sink_;
+  const std::shared_ptr<kafka::RecordSink> sink_;
   std::optional<pipeline::Slot> topic_slot_;
   std::optional<pipeline::Slot> header_slot_;
   std::optional<pipeline::Slot> payload_slot_;

@@ -17,6 +17,7 @@ namespace {
 std::string_view allowed(Route route) noexcept {
   switch (route) {
     case Route::Publish:
+    case Route::Reload:
       return "POST";
     case Route::Sessions:
       return "DELETE";
@@ -29,16 +30,42 @@ bool is_allowed(std::string_view method, Route route) noexcept {
   return method == allowed(route) || (allowed(route) == "GET, HEAD" && (method == "GET" || method == "HEAD"));
 }
 
+/// "Bearer TOKEN", compared in constant time.
+bool is_authorised(const std::string& token, std::string_view authorization) {
+  static constexpr std::string_view kScheme = "Bearer ";
+  if (token.empty()) return true;
+  if (authorization.size() != kScheme.size() + token.size() ||
+      !same_letters(authorization.substr(0, kScheme.size()), kScheme)) {
+    return false;
+  }
+  return CRYPTO_memcmp(authorization.data() + kScheme.size(), token.data(), token.size()) == 0;
+}
+
+nlohmann::ordered_json to_json(const std::vector<config::Problem>& problems) {
+  auto list = nlohmann::ordered_json::array();
+  for (const config::Problem& problem : problems) {
+    list.push_back({{"line", problem.mark.line},
+                    {"column", problem.mark.column},
+                    {"path", problem.path},
+                    {"text", problem.text}});
+  }
+  return list;
+}
+
+std::string dump(const nlohmann::ordered_json& body) {
+  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 Answer error_answer(int status, std::string_view message) {
   const nlohmann::ordered_json body{{"code", status}, {"message", message}};
-  return {status, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  return {status, dump(body)};
 }
 
-Api::Api(const config::ApiConfig& config, const metrics::Registry& metrics, Readiness readiness, Backends backends,
+Api::Api(const CurrentSettings& settings, const metrics::Registry& metrics, Readiness readiness, Backends backends,
          Counters& counters)
-    : config_(config),
+    : settings_(settings),
       metrics_(metrics),
       readiness_(std::move(readiness)),
       backends_(std::move(backends)),
@@ -47,26 +74,27 @@ Api::Api(const config::ApiConfig& config, const metrics::Registry& metrics, Read
 std::size_t Api::max_body_bytes(const Request& request) const {
   const Target target = parse_target(request.target);
   const bool takes_body = target.route == Route::Publish || target.route == Route::Sessions;
-  return takes_body && !refuse(request, target) ? config_.max_body_bytes : 0;
+  const auto settings = settings_.get();
+  return takes_body && !refuse(request, target, settings->config) ? settings->config.max_body_bytes : 0;
 }
 
 Answer Api::answer(const Request& request, const Params& params, std::string_view body) const {
   const Target target = parse_target(request.target);
-  auto refusal = refuse(request, target);
+  auto refusal = refuse(request, target, settings_.get()->config);
   Answer answer = refusal ? std::move(*refusal) : dispatch(request, target, params, body);
   counters_.request(target.route, answer.status);
   return answer;
 }
 
-std::optional<Answer> Api::refuse(const Request& request, const Target& target) const {
+std::optional<Answer> Api::refuse(const Request& request, const Target& target, const config::ApiConfig& config) const {
   if (target.route != Route::Healthz && target.route != Route::Readyz) {
-    if (!authorised(request.authorization)) {
+    if (!is_authorised(config.token, request.authorization)) {
       Answer answer = error_answer(401, "the header \"Authorization: Bearer TOKEN\" is missing or wrong");
       answer.headers.emplace_back("WWW-Authenticate", "Bearer");
       return answer;
     }
     // A browser asks nobody before it posts a web page's text to any address, 127.0.0.1 included.
-    if (request.has_origin && config_.token.empty()) {
+    if (request.has_origin && config.token.empty()) {
       return error_answer(403, "requests of web pages (with the header Origin) are refused without api.token");
     }
   }
@@ -82,18 +110,6 @@ std::optional<Answer> Api::refuse(const Request& request, const Target& target) 
   return answer;
 }
 
-/// "Bearer TOKEN", compared in constant time.
-bool Api::authorised(std::string_view authorization) const {
-  static constexpr std::string_view kScheme = "Bearer ";
-  const std::string& token = config_.token;
-  if (token.empty()) return true;
-  if (authorization.size() != kScheme.size() + token.size() ||
-      !same_letters(authorization.substr(0, kScheme.size()), kScheme)) {
-    return false;
-  }
-  return CRYPTO_memcmp(authorization.data() + kScheme.size(), token.data(), token.size()) == 0;
-}
-
 Answer Api::dispatch(const Request& request, const Target& target, const Params& params, std::string_view body) const {
   switch (target.route) {
     case Route::Healthz:
@@ -104,6 +120,8 @@ Answer Api::dispatch(const Request& request, const Target& target, const Params&
       return {.body = metrics_.serialize(), .content_type = "text/plain; version=0.0.4; charset=utf-8"};
     case Route::Publish:
       return publish(target, body);
+    case Route::Reload:
+      return reload();
     case Route::SessionQuery: {
       const std::size_t query = request.target.find('?');
       const bool has_query = query != std::string_view::npos && query + 1 != request.target.size();
@@ -123,11 +141,20 @@ Answer Api::dispatch(const Request& request, const Target& target, const Params&
 Answer Api::readyz() const {
   const std::vector<std::string> reasons = readiness_();
   const nlohmann::ordered_json body{{"ready", reasons.empty()}, {"reasons", reasons}};
-  return {reasons.empty() ? 200 : 503, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  return {reasons.empty() ? 200 : 503, dump(body)};
+}
+
+Answer Api::reload() const {
+  const auto diagnostics = backends_.reload();
+  if (!diagnostics) return error_answer(503, "the daemon is stopping");
+  if (diagnostics->ok()) return {.body = dump({{"reloaded", true}, {"warnings", to_json(diagnostics->warnings())}})};
+  return {422, dump({{"code", 422},
+                     {"message", "the configuration is refused, the one in use stays"},
+                     {"errors", to_json(diagnostics->errors())}})};
 }
 
 Answer Api::publish(const Target& target, std::string_view body) const {
-  PublishBody parsed = parse_publish_body(body, target.proxy, {backends_.max_topic_bytes, backends_.max_topic_levels});
+  PublishBody parsed = parse_publish_body(body, target.proxy, settings_.get()->topics);
   if (!parsed.error.empty()) return error_answer(400, parsed.error);
   std::vector<std::size_t> sizes;
   sizes.reserve(parsed.messages.size());

@@ -14,6 +14,7 @@
 
 #include "counters.hpp"
 #include "route.hpp"
+#include "settings.hpp"
 
 namespace mqttproxy::http {
 
@@ -37,10 +38,10 @@ struct Answer {
 /// {"code":status,"message":message}.
 [[nodiscard]] Answer error_answer(int status, std::string_view message);
 
-/// Thread: any; nothing here changes after construction but counters.
+/// Thread: any; nothing here changes after construction but settings and counters.
 class Api {
  public:
-  Api(const config::ApiConfig& config, const metrics::Registry& metrics, Readiness readiness, Backends backends,
+  Api(const CurrentSettings& settings, const metrics::Registry& metrics, Readiness readiness, Backends backends,
       Counters& counters);
 
   /// How many bytes of a body the request may bring: 0 when it has none to bring, or is refused whatever its body says.
@@ -50,14 +51,15 @@ class Api {
 
  private:
   /// The answer to a request that is refused without a look at its body.
-  [[nodiscard]] std::optional<Answer> refuse(const Request& request, const Target& target) const;
-  [[nodiscard]] bool authorised(std::string_view authorization) const;
+  [[nodiscard]] std::optional<Answer> refuse(const Request& request, const Target& target,
+                                             const config::ApiConfig& config) const;
   [[nodiscard]] Answer dispatch(const Request& request, const Target& target, const Params& params,
                                 std::string_view body) const;
   [[nodiscard]] Answer readyz() const;
   [[nodiscard]] Answer publish(const Target& target, std::string_view body) const;
+  [[nodiscard]] Answer reload() const;
 
-  const config::ApiConfig& config_;
+  const CurrentSettings& settings_;
   const metrics::Registry& metrics_;
   const Readiness readiness_;
   const Backends backends_;

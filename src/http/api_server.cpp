@@ -15,6 +15,7 @@
 #include "api.hpp"
 #include "counters.hpp"
 #include "server.hpp"
+#include "settings.hpp"
 
 namespace mqttproxy::http {
 
@@ -30,20 +31,21 @@ constexpr milliseconds kRebindPause{1'000};
 
 class ApiServer::Impl {
  public:
-  Impl(const config::ApiConfig& config, metrics::Registry& metrics, Readiness readiness, Backends backends)
-      : config_(config),
-        api_(config, metrics, std::move(readiness), std::move(backends), counters_),
-        server_(config, api_, counters_),
+  Impl(const config::ApiConfig& config, const config::LimitsConfig& limits, metrics::Registry& metrics,
+       Readiness readiness, Backends backends)
+      : address_(config.address),
+        settings_(make_settings(config, limits)),
+        api_(settings_, metrics, std::move(readiness), std::move(backends), counters_),
+        server_(settings_, api_, counters_),
         collector_(metrics.add([this](metrics::Scrape& scrape) { collect(scrape); })) {}
 
   void start() {
-    if (config_.tls) use_tls(*config_.tls);
-    port_ = config_.address.port;
+    port_ = address_.port;
     if (!bind()) {
-      throw std::runtime_error("listen on " + config_.address.host + ":" + std::to_string(config_.address.port) +
+      throw std::runtime_error("listen on " + address_.host + ":" + std::to_string(address_.port) +
                                " (api.address): the address cannot be bound");
     }
-    spdlog::info("api listening address={}:{} tls={}", config_.address.host, port_, config_.tls.has_value());
+    spdlog::info("api listening address={}:{} tls={}", address_.host, port_, settings_.get()->tls != nullptr);
     thread_ = std::thread([this] { run(); });
   }
 
@@ -61,21 +63,20 @@ class ApiServer::Impl {
     thread_.join();
   }
 
+  void reload(const config::ApiConfig& config, const config::LimitsConfig& limits) {
+    settings_.set(make_settings(config, limits));
+  }
+
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
  private:
-  void use_tls(const util::TlsOptions& options) {
-    util::TlsServer tls = util::make_tls_server(options);
-    if (!tls.context) throw std::runtime_error("api.tls: " + tls.problems.front().text);
-    server_.use_tls(std::move(tls.context));
-  }
-
   void collect(metrics::Scrape& scrape) {
     counters_.collect(scrape, server_.connections().size());
-    if (server_.tls() == nullptr) return;
+    const auto settings = settings_.get();
+    if (!settings->tls) return;
     scrape.gauge("mqttproxy_http_tls_certificate_not_after_seconds",
                  "Unix time at which the certificate of the API expires.",
-                 static_cast<double>(util::tls_validity(*server_.tls()).not_after.time_since_epoch().count()));
+                 static_cast<double>(util::tls_validity(*settings->tls).not_after.time_since_epoch().count()));
   }
 
   /// To port_; where that is 0, to one of the system's choice, which port_ then is.
@@ -87,8 +88,8 @@ class ApiServer::Impl {
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
       listening = socket;
     });
-    const int bound = port_ == 0 ? server_.bind_to_any_port(config_.address.host)
-                      : server_.bind_to_port(config_.address.host, port_) ? port_
+    const int bound = port_ == 0 ? server_.bind_to_any_port(address_.host)
+                      : server_.bind_to_port(address_.host, port_) ? port_
                                                                           : -1;
     server_.set_socket_options([](socket_t) {});
     if (bound < 0) return false;
@@ -117,8 +118,9 @@ class ApiServer::Impl {
     return changed_.wait_for(lock, pause, [this] { return stopping_; });
   }
 
-  const config::ApiConfig& config_;
+  const config::Endpoint address_;
   Counters counters_;
+  CurrentSettings settings_;
   const Api api_;
   Server server_;
   metrics::Registry::Handle collector_;
@@ -130,9 +132,9 @@ class ApiServer::Impl {
   std::atomic<bool> ended_{false};
 };
 
-ApiServer::ApiServer(const config::ApiConfig& config, metrics::Registry& metrics, Readiness readiness,
-                     Backends backends)
-    : impl_(std::make_unique<Impl>(config, metrics, std::move(readiness), std::move(backends))) {}
+ApiServer::ApiServer(const config::ApiConfig& config, const config::LimitsConfig& limits, metrics::Registry& metrics,
+                     Readiness readiness, Backends backends)
+    : impl_(std::make_unique<Impl>(config, limits, metrics, std::move(readiness), std::move(backends))) {}
 ApiServer::~ApiServer() {
   stop();
 }
@@ -141,6 +143,9 @@ void ApiServer::start() {
 }
 void ApiServer::stop() {
   impl_->stop();
+}
+void ApiServer::reload(const config::ApiConfig& config, const config::LimitsConfig& limits) {
+  impl_->reload(config, limits);
 }
 std::uint16_t ApiServer::port() const noexcept {
   return impl_->port();

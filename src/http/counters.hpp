@@ -45,7 +45,7 @@ class Counters {
  private:
   /// Every status code the API has; what is not here counts as the last.
   static constexpr std::array kStatusCodes = {200, 400, 401, 403, 404, 408, 413, 414,
-                                              415, 417, 431, 501, 503, 505, 500};
+                                              415, 417, 422, 431, 501, 503, 505, 500};
 
   std::array<std::array<metrics::SharedCounter, kStatusCodes.size()>, kRouteNames.size()> requests_{};
   metrics::SharedCounter accepted_;

@@ -45,6 +45,7 @@ Target parse_target(std::string_view target) {
   std::string_view rest = path;
   if (!versioned || !take(rest, "/mqttproxy/")) {
     if (path.ends_with('/')) path.remove_suffix(1);
+    if (versioned && path == "/reload") return {Route::Reload};
     return {process_route(path)};
   }
 

@@ -15,6 +15,7 @@ enum class Route : std::uint8_t {
   Healthz,
   Readyz,
   Metrics,
+  Reload,
   Publish,
   SessionQuery,
   Sessions,
@@ -23,7 +24,7 @@ enum class Route : std::uint8_t {
 };
 
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Route::Count_)> kRouteNames = {
-    "unknown", "healthz", "readyz", "metrics", "publish", "session_query", "sessions", "session"};
+    "unknown", "healthz", "readyz", "metrics", "reload", "publish", "session_query", "sessions", "session"};
 
 struct Target {
   Route route = Route::Unknown;

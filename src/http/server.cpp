@@ -108,11 +108,12 @@ std::string what(std::exception_ptr error) {
 
 }  // namespace
 
-Server::Server(const config::ApiConfig& config, const Api& api, Counters& counters)
-    : config_(config), api_(api), counters_(counters) {
-  limits_.idle = config.idle_timeout;
-  new_task_queue = [this] { return new TaskQueue(config_.max_connections + kRefusingThreads, kThreadIdle); };
-  set_keep_alive_timeout(std::chrono::duration_cast<std::chrono::seconds>(config.idle_timeout).count());
+Server::Server(const CurrentSettings& settings, const Api& api, Counters& counters)
+    : settings_(settings), max_connections_(settings.get()->config.max_connections), api_(api), counters_(counters) {
+  const auto idle = settings.get()->config.idle_timeout;
+  limits_.idle = idle;
+  set_keep_alive_timeout(std::chrono::duration_cast<std::chrono::seconds>(idle).count());
+  new_task_queue = [this] { return new TaskQueue(max_connections_ + kRefusingThreads, kThreadIdle); };
   set_keep_alive_max_count(std::numeric_limits<int>::max());
   set_tcp_nodelay(true);
   set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
@@ -126,12 +127,13 @@ Server::Server(const config::ApiConfig& config, const Api& api, Counters& counte
 
 /// One connection, from its beginning to its end, on a thread of the queue.
 bool Server::process_and_close_socket(socket_t fd) {
-  if (connections_.add(fd) > config_.max_connections) {
-    refuse(fd);
+  const auto settings = settings_.get();
+  if (connections_.add(fd) > max_connections_) {
+    refuse(fd, settings->tls != nullptr);
   } else {
     try {
-      Connection connection(fd, limits_, tls_.get());
-      if (open(connection, fd)) {
+      Connection connection(fd, limits_, settings->tls.get());
+      if (!settings->tls || open(connection, fd)) {
         while (serve(connection)) {
         }
       }
@@ -144,18 +146,17 @@ bool Server::process_and_close_socket(socket_t fd) {
   return true;
 }
 
-void Server::refuse(socket_t fd) {
+void Server::refuse(socket_t fd, bool tls) {
   counters_.connection_refused();
-  if (tls_) return;  // a handshake costs more than we have to give, and may take its time
+  if (tls) return;  // a handshake costs more than we have to give, and may take its time
   ConnectionLimits limits;
   limits.linger = kRefusedLinger;
   Connection connection(fd, limits);
   if (connection.send(refusal_response({503, "too many connections (api.maxConnections)"}))) connection.finish();
 }
 
-/// The handshake, where there is TLS. False: the connection ends.
+/// The TLS handshake. False: the connection ends.
 bool Server::open(Connection& connection, socket_t fd) {
-  if (!tls_) return true;
   const std::string peer = peer_of(fd);  // a connection that was reset has none
   const Io io = connection.open();
   const bool failed = io == Io::Closed && !connection.failure().empty();

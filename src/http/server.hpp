@@ -3,18 +3,17 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
 #include <httplib.h>
 
-#include "mqttproxy/config/config.hpp"
-#include "mqttproxy/util/tls.hpp"
-
 #include "api.hpp"
 #include "connection.hpp"
 #include "counters.hpp"
 #include "open_connections.hpp"
+#include "settings.hpp"
 
 namespace mqttproxy::http {
 
@@ -23,16 +22,13 @@ namespace mqttproxy::http {
 /// without limit, and answers one of several pipelined requests.
 class Server final : public httplib::Server {
  public:
-  Server(const config::ApiConfig& config, const Api& api, Counters& counters);
+  Server(const CurrentSettings& settings, const Api& api, Counters& counters);
 
-  /// Before it listens: connections speak TLS.
-  void use_tls(util::TlsContext context) noexcept { tls_ = std::move(context); }
-  [[nodiscard]] const ssl_ctx_st* tls() const noexcept { return tls_.get(); }
   [[nodiscard]] OpenConnections& connections() noexcept { return connections_; }
 
  private:
   bool process_and_close_socket(socket_t fd) override;
-  void refuse(socket_t fd);
+  void refuse(socket_t fd, bool tls);
   [[nodiscard]] bool open(Connection& connection, socket_t fd);
   void log_failed_handshake(const std::string& peer, const std::string& reason);
   [[nodiscard]] bool serve(Connection& connection);
@@ -40,12 +36,12 @@ class Server final : public httplib::Server {
   void handle(const httplib::Request& request, httplib::Response& response) const;
   void fail(const httplib::Request& request, httplib::Response& response, std::exception_ptr error);
 
-  const config::ApiConfig& config_;
+  const CurrentSettings& settings_;
+  const std::uint32_t max_connections_;
   const Api& api_;
   Counters& counters_;
   ConnectionLimits limits_;
   OpenConnections connections_;
-  util::TlsContext tls_;  // nullptr: plain
   std::atomic<std::chrono::steady_clock::rep> next_log_{0};
 };
 

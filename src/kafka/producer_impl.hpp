@@ -47,6 +47,7 @@ class ProducerImpl final : public Producer {
   [[nodiscard]] ProduceResult produce(const Record& record) noexcept override;
   [[nodiscard]] Health health() const override { return health_.health(); }
   [[nodiscard]] std::size_t unreported() const noexcept override { return gate_.unreported(); }
+  void retire() override { metrics_ = {}; }
   std::size_t drain(std::chrono::milliseconds timeout) override;
 
   /// The client in use, nullptr while it is being replaced. Thread: any.

@@ -38,6 +38,13 @@ enum class Park : std::uint8_t {
   Rate = 32,     // clientPublishLimit
 };
 
+/// A pipeline's run that will be repeated, with the filters it began with: a reload does not change it.
+struct WaitingRun {
+  pipeline::Context::Memory memory;
+  PipelinePtr pipeline;
+  std::uint16_t node;  // it stopped at
+};
+
 /// Life: emplace in the worker's slab → start() → events → end() erases it. No event handler holds a pointer to it.
 class Connection final : public session::Host, public pipeline::Suspender {
  public:
@@ -53,6 +60,9 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void on_writable(const boost::system::error_code& error);
   void on_room();
   void on_time();  // what it was too early for may be due
+  /// A reload: what was published before is settled before anything goes to producers that may be others, so that
+  /// nothing overtakes it. Only notes it.
+  void on_new_pipelines() noexcept { settle_first_ = core_.unacked() != 0; }
   void on_filter_result(pipeline::FilterResult result);
   void on_settled();   // acknowledgements may be due
   void on_downlink();  // messages may wait in the session's outbox
@@ -91,6 +101,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   session::Step admit(const mqtt::Connect& packet, session::ConnectAnswer& answer);
   /// clientPublishLimit. False: parked.
   bool allow(const mqtt::Publish& packet);
+  /// What went to the pipelines before a reload is settled. False: parked.
+  bool settled_before_reload();
   /// One of the proxy's maxAllowedConnection places; end() gives it back. A takeover always gets one.
   session::Step take_place(std::string_view client_id, session::ConnectAnswer& answer);
   void attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
@@ -115,10 +127,13 @@ class Connection final : public session::Host, public pipeline::Suspender {
 
   session::PublishStep finish_publish(pipeline::Context& context, session::Handle publication);
   session::Step run_plain(config::RuleType type, pipeline::Context& context);
+  /// A rule for that packet type, or a run that waits: which of them, run() knows.
+  [[nodiscard]] bool has_pipeline(config::RuleType type) const noexcept { return waiting_ || proxy_.pipeline(type); }
   pipeline::Context& begin(mqtt::PacketType type, std::string_view client_id,
                            const std::optional<std::string_view>& username);
-  /// Runs the pipeline; true when it finished, else parked with what is needed to run it again.
-  bool run(pipeline::Pipeline& pipeline, pipeline::Context& context);
+  /// Runs the pipeline; true when it finished, else parked with what is needed to run it again. Precondition:
+  /// has_pipeline().
+  bool run(config::RuleType type, pipeline::Context& context);
 
   void consume(std::string_view bytes);
   void consume_stash();
@@ -158,7 +173,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::string stash_;                                  // received, not consumed
   Output output_;                                      // to be sent
   std::string address_;                                // of the peer
-  std::unique_ptr<pipeline::Context::Memory> memory_;  // of a run that waits
+  std::unique_ptr<WaitingRun> waiting_;
   std::unique_ptr<Seated> seated_;                     // while the session store is owed a release
   std::unique_ptr<util::RateLimit> publish_rate_;      // once there is something to limit
   session::Handle self_;
@@ -168,13 +183,13 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::uint32_t unsent_replies_ =
       0;  // bytes in output_ that came while it was not empty: the peer asks and does not read
   std::int16_t kafka_error_ = 0;
-  std::uint16_t waiting_node_ = 0;  // of the pipeline whose filter is pending
   std::uint8_t parked_ = 0;
   bool settled_ = false;
   bool read_armed_ = false;
   bool write_armed_ = false;
   bool peer_gone_ = false;
-  bool admitted_ = false;  // by connectionLimit
+  bool admitted_ = false;      // by connectionLimit
+  bool settle_first_ = false;  // see on_new_pipelines()
   bool awaits_proxy_header_ = false;
   bool partial_ = false;  // what is in the stash began in an earlier read
 };

@@ -41,22 +41,20 @@ pipeline::Context& Connection::begin(mqtt::PacketType type, std::string_view cli
   pipeline::Context& context = worker_.context();
   context.begin(type, {client_id, username, address_, proxy_.config->name});
   context.suspender = this;
-  if (memory_) {
-    context.memory = std::move(*memory_);
-    memory_.reset();
-  }
+  if (waiting_) context.memory = std::move(waiting_->memory);
   return context;
 }
 
-bool Connection::run(pipeline::Pipeline& pipeline, pipeline::Context& context) {
-  const pipeline::RunState state = pipeline.run(context);
+bool Connection::run(RuleType type, pipeline::Context& context) {
+  const std::unique_ptr<WaitingRun> earlier = std::move(waiting_);
+  const PipelinePtr& pipeline = earlier ? earlier->pipeline : proxy_.pipeline(type);
+  const pipeline::RunState state = pipeline->run(context);
   if (state == pipeline::RunState::Finished) return true;
-  memory_ = std::make_unique<pipeline::Context::Memory>(std::move(context.memory));
+  waiting_ = std::make_unique<WaitingRun>(WaitingRun{std::move(context.memory), pipeline, pipeline->stopped_at()});
   if (state == pipeline::RunState::Blocked) {
     park(Park::Producer);
     worker_.wait_for_room(self_);
   } else {
-    waiting_node_ = pipeline.stopped_at();
     park(Park::Filter);
   }
   return false;
@@ -67,8 +65,8 @@ std::function<void(pipeline::FilterResult)> Connection::suspend() {
 }
 
 void Connection::on_filter_result(pipeline::FilterResult result) {
-  if (!memory_) return;
-  pipeline::Pipeline::remember(*memory_, waiting_node_, result);
+  if (!waiting_) return;
+  pipeline::Pipeline::remember(waiting_->memory, waiting_->node, result);
   unpark(Park::Filter);
 }
 
@@ -95,11 +93,10 @@ Step Connection::on_connect(const mqtt::Connect& packet, session::ConnectAnswer&
 
 Step Connection::authorise(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer) {
   answer.return_code = ConnectReturnCode::Accepted;
-  pipeline::Pipeline* pipeline = proxy_.pipeline(RuleType::Connect);
-  if (pipeline == nullptr) return Step::Done;  // no rule: everybody is let in, and check warned of it
+  if (!has_pipeline(RuleType::Connect)) return Step::Done;  // everybody is let in, and check warned of it
   pipeline::Context& context = begin(mqtt::PacketType::Connect, client_id, packet.username);
   context.connect = &packet;
-  if (!run(*pipeline, context)) return Step::Wait;
+  if (!run(RuleType::Connect, context)) return Step::Wait;
   if (!context.reason().empty()) answer.detail = context.reason();
   switch (context.action()) {
     case Action::None:
@@ -135,6 +132,13 @@ bool Connection::allow(const mqtt::Publish& packet) {
   park(Park::Rate);
   worker_.wait_for_time(self_);
   return false;
+}
+
+bool Connection::settled_before_reload() {
+  if (!settle_first_) return true;
+  settle_first_ = core_.unacked() != 0;
+  if (settle_first_) park(Park::Window);  // each report looks at it again
+  return !settle_first_;
 }
 
 Step Connection::name_by_certificate(mqtt::Connect& packet, session::ConnectAnswer& answer) {
@@ -180,7 +184,7 @@ void Connection::log_connected(const mqtt::Connect& packet, std::string_view cli
 PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWindow::Sequence sequence) {
   Publication* publication = worker_.publications().find(publication_);  // of a run that is repeated
   if (publication == nullptr) {
-    if (!allow(packet)) return PublishStep::Wait;
+    if (!settled_before_reload() || !allow(packet)) return PublishStep::Wait;
     publication_ = worker_.publications().emplace(
         Publication{self_, session_, &proxy_, sequence, 1, packet.packet_id, packet.qos, kafka::Outcome::Stored, 0});
     publication = worker_.publications().find(publication_);
@@ -189,7 +193,7 @@ PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWind
   context.publish = &packet;
   context.token = worker_.token(publication_);
   const std::uint32_t before = context.memory.records;
-  const bool finished = run(*proxy_.pipeline(RuleType::Publish), context);
+  const bool finished = run(RuleType::Publish, context);
   publication->outstanding += context.records - before;
   if (!finished) return PublishStep::Wait;
   return finish_publish(context, std::exchange(publication_, {}));
@@ -222,7 +226,7 @@ PublishStep Connection::finish_publish(pipeline::Context& context, session::Hand
 }
 
 Step Connection::run_plain(RuleType type, pipeline::Context& context) {
-  if (!run(*proxy_.pipeline(type), context)) return Step::Wait;
+  if (!run(type, context)) return Step::Wait;
   if (context.action() != Action::Disconnect && context.action() != Action::Refuse) return Step::Done;
   core_.close(CloseCause::Pipeline, context.reason());
   return Step::Close;
@@ -232,7 +236,7 @@ Step Connection::on_subscribe(const mqtt::Subscribe& packet, std::vector<std::ui
   constexpr std::uint8_t kFailure = 0x80;  // [MQTT-3.9.3-2]
   if (const auto step = earlier_try(return_codes)) return *step;
   pipeline::Context* context = nullptr;
-  if (proxy_.pipeline(RuleType::Subscribe) != nullptr) {
+  if (has_pipeline(RuleType::Subscribe)) {
     context = &begin(mqtt::PacketType::Subscribe, core_.client_id(), core_.username());
     context->subscribe = &packet;
     if (const Step step = run_plain(RuleType::Subscribe, *context); step != Step::Done) return step;
@@ -251,7 +255,7 @@ Step Connection::on_subscribe(const mqtt::Subscribe& packet, std::vector<std::ui
 Step Connection::on_unsubscribe(const mqtt::Unsubscribe& packet) {
   std::vector<std::uint8_t> none;
   if (const auto step = earlier_try(none)) return *step;
-  if (proxy_.pipeline(RuleType::Unsubscribe) != nullptr) {
+  if (has_pipeline(RuleType::Unsubscribe)) {
     pipeline::Context& context = begin(mqtt::PacketType::Unsubscribe, core_.client_id(), core_.username());
     context.unsubscribe = &packet;
     if (const Step step = run_plain(RuleType::Unsubscribe, context); step != Step::Done) return step;
@@ -265,15 +269,15 @@ void Connection::publish_will() {
   auto message = core_.take_will();
   // [MQTT-3.1.2-8] on every end but DISCONNECT; not when the daemon stops: the device is not to blame
   if (!message || core_.close_cause() == CloseCause::Shutdown) return;
-  Will will{&proxy_, core_.client_id(), {}, address_, std::move(*message), {}, {}};
+  Will will{&proxy_, core_.client_id(), {}, address_, std::move(*message), {}, {}, {}};
   if (core_.username()) will.username = std::string(*core_.username());
   worker_.wills().publish(std::move(will));
 }
 
 void Connection::run_disconnect_pipeline() {
-  pipeline::Pipeline* pipeline = proxy_.pipeline(RuleType::Disconnect);
-  if (pipeline == nullptr) return;
-  memory_.reset();
+  waiting_.reset();
+  const PipelinePtr& pipeline = proxy_.pipeline(RuleType::Disconnect);
+  if (!pipeline) return;
   pipeline::Context& context = begin(mqtt::PacketType::Disconnect, core_.client_id(), core_.username());
   context.suspender = nullptr;  // nobody is left to wait
   (void)pipeline->run(context);

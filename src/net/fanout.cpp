@@ -20,10 +20,14 @@ constexpr std::size_t kFlushesPerTurn = 512;
 }  // namespace
 
 Fanout::Fanout(Worker& worker, const config::NodeConfig& node)
-    : worker_(worker),
-      limits_(node.downlink),
-      messages_per_turn_(std::min<std::size_t>(kMessagesPerTurn, node.limits.session_queue_messages)),
-      bytes_per_turn_(std::min(node.limits.max_unsent_bytes, node.limits.session_queue_bytes)) {}
+    : worker_(worker), max_messages_(node.downlink.queue_messages), max_bytes_(node.downlink.queue_bytes) {
+  set_limits(node);
+}
+
+void Fanout::set_limits(const config::NodeConfig& node) noexcept {
+  messages_per_turn_ = std::min<std::size_t>(kMessagesPerTurn, node.limits.session_queue_messages);
+  bytes_per_turn_ = std::min(node.limits.max_unsent_bytes, node.limits.session_queue_bytes);
+}
 
 bool Fanout::push(const downlink::MessagePtr& message) {
   {
@@ -34,8 +38,7 @@ bool Fanout::push(const downlink::MessagePtr& message) {
       return true;
     }
     const std::size_t bytes = message->bytes();
-    const bool full =
-        inbox_.size() >= limits_.queue_messages || (!inbox_.empty() && inbox_bytes_ + bytes > limits_.queue_bytes);
+    const bool full = inbox_.size() >= max_messages_ || (!inbox_.empty() && inbox_bytes_ + bytes > max_bytes_);
     if (full) {
       refused_.add();
       return false;

@@ -19,8 +19,10 @@ class Worker;
 
 class Fanout {
  public:
-  /// The configuration must outlive it.
   Fanout(Worker& worker, const config::NodeConfig& node);
+
+  /// Of sessions; how much the inbox takes stays as it is. The worker's thread.
+  void set_limits(const config::NodeConfig& node) noexcept;
 
   /// False: the inbox is full. Any thread.
   [[nodiscard]] bool push(const downlink::MessagePtr& message);
@@ -51,10 +53,11 @@ class Fanout {
   void post_run();
 
   Worker& worker_;
-  const config::DownlinkConfig& limits_;
+  const std::size_t max_messages_;
+  const std::size_t max_bytes_;
   // What an outbox that was empty takes of one turn, so that nothing is dropped before the client had a chance.
-  const std::size_t messages_per_turn_;
-  const std::size_t bytes_per_turn_;
+  std::size_t messages_per_turn_ = 0;
+  std::size_t bytes_per_turn_ = 0;
   metrics::SharedCounter refused_;
 
   mutable std::mutex mutex_;  // held for a push or a pop, once per message

@@ -24,22 +24,23 @@ std::uint64_t resident_bytes() {
 }  // namespace
 
 void MemoryGuard::look(std::chrono::steady_clock::time_point now) {
+  const std::uint64_t limit = this->limit();
   std::uint64_t bytes = resident_bytes();
-  if (limit_ != 0 && bytes > limit_ && now >= next_trim_) {
+  if (limit != 0 && bytes > limit && now >= next_trim_) {
     next_trim_ = now + kTrimInterval;
     ::malloc_trim(0);
     bytes = resident_bytes();
   }
   bytes_.store(bytes, std::memory_order_relaxed);
   const bool was_full = full();
-  const bool is_full = limit_ != 0 && bytes > (was_full ? limit_ - limit_ / 20 : limit_);
+  const bool is_full = limit != 0 && bytes > (was_full ? limit - limit / 20 : limit);
   if (is_full == was_full) return;
   full_.store(is_full, std::memory_order_relaxed);
   if (is_full) {
     spdlog::warn("memory bytes={} is above limits.maxMemory={}: nothing new is taken that would add to it", bytes,
-                 limit_);
+                 limit);
   } else {
-    spdlog::info("memory bytes={} is below limits.maxMemory={} again", bytes, limit_);
+    spdlog::info("memory bytes={} is below limits.maxMemory={} again", bytes, limit);
   }
 }
 

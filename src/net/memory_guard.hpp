@@ -18,10 +18,12 @@ class MemoryGuard {
   /// Above the limit at the last look, and until it was below 95 % of it. Any thread.
   [[nodiscard]] bool full() const noexcept { return full_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t limit() const noexcept { return limit_; }
+  [[nodiscard]] std::uint64_t limit() const noexcept { return limit_.load(std::memory_order_relaxed); }
+  /// Another one, from the next look on.
+  void set_limit(std::uint64_t limit) noexcept { limit_.store(limit, std::memory_order_relaxed); }
 
  private:
-  const std::uint64_t limit_;
+  std::atomic<std::uint64_t> limit_;
   std::chrono::steady_clock::time_point next_trim_{};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<bool> full_{false};

@@ -20,17 +20,18 @@ std::uint64_t network_of(const boost::asio::ip::address& address) noexcept {
 }  // namespace
 
 std::optional<Places::Place> Places::take() {
-  if (taken_.fetch_add(1, std::memory_order_relaxed) < max_connections_) return Place(*this);
+  if (taken_.fetch_add(1, std::memory_order_relaxed) < max_connections()) return Place(*this);
   taken_.fetch_sub(1, std::memory_order_relaxed);
   return std::nullopt;
 }
 
 bool Places::count(Place& place, const boost::asio::ip::address& address) {
-  if (per_address_ == 0) return true;
+  const std::uint32_t limit = per_address_.load(std::memory_order_relaxed);
+  if (limit == 0) return true;
   const std::uint64_t network = network_of(address);
   const std::scoped_lock lock(mutex_);
   std::uint32_t& connections = networks_[network];
-  if (connections >= per_address_) return false;
+  if (connections >= limit) return false;
   ++connections;
   place.network_ = network;
   return true;

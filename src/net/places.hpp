@@ -42,19 +42,28 @@ class Places {
   Places(std::uint32_t max_connections, std::uint32_t per_address)
       : max_connections_(max_connections), per_address_(per_address) {}
 
+  /// Others from now on; who has a place keeps it. What was taken while any number was allowed is not counted for its
+  /// address.
+  void set_limits(std::uint32_t max_connections, std::uint32_t per_address) noexcept {
+    max_connections_.store(max_connections, std::memory_order_relaxed);
+    per_address_.store(per_address, std::memory_order_relaxed);
+  }
+
   /// nullopt: there is none on this node.
   [[nodiscard]] std::optional<Place> take();
   /// Counts `place` for an IPv4 address, or the /64 network of an IPv6 address: that is what one subscriber gets. Once
   /// for each place. False: there are as many already.
   [[nodiscard]] bool count(Place& place, const boost::asio::ip::address& address);
 
-  [[nodiscard]] std::uint32_t max_connections() const noexcept { return max_connections_; }
+  [[nodiscard]] std::uint32_t max_connections() const noexcept {
+    return max_connections_.load(std::memory_order_relaxed);
+  }
 
  private:
   void give_back(std::uint64_t network) noexcept;
 
-  const std::uint32_t max_connections_;
-  const std::uint32_t per_address_;
+  std::atomic<std::uint32_t> max_connections_;
+  std::atomic<std::uint32_t> per_address_;
   std::atomic<std::uint32_t> taken_{0};
   std::mutex mutex_;
   std::unordered_map<std::uint64_t, std::uint32_t> networks_;  // connections of each that has some

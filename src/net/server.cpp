@@ -44,19 +44,21 @@ void check_tls(const config::Config& config) {
   }
 }
 
-Server::Server(const config::Config& config, std::uint64_t descriptor_limit, metrics::Registry& metrics)
-    : config_(config),
-      shared_(std::make_unique<Shared>(config.proxies.size(),
-                                       connection_ceiling(config.node.limits.max_connections, descriptor_limit),
-                                       config.node.limits)) {
-  const unsigned count = worker_count(config.node.threads);
+Server::Server(std::shared_ptr<const config::Config> config, std::uint64_t descriptor_limit,
+               metrics::Registry& metrics)
+    : config_(std::move(config)),
+      descriptor_limit_(descriptor_limit),
+      shared_(std::make_unique<Shared>(config_->proxies.size(),
+                                       connection_ceiling(config_->node.limits.max_connections, descriptor_limit),
+                                       config_->node.limits)) {
+  const unsigned count = worker_count(config_->node.threads);
   std::vector<Worker*> peers;
   for (unsigned i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, config, *shared_));
+    workers_.push_back(std::make_unique<Worker>(i, config_, *shared_));
     peers.push_back(workers_.back().get());
   }
   for (const auto& worker : workers_) worker->set_peers(peers);
-  directory_ = std::make_unique<Directory>(peers, config.node.name);
+  directory_ = std::make_unique<Directory>(peers, config_->node.name);
   metrics_ = metrics.add([this](metrics::Scrape& scrape) { collect(scrape); });
 }
 
@@ -93,26 +95,52 @@ std::vector<cluster::OwnerPort*> Server::owners() const {
 }
 
 void Server::start(const BuildPipelines& build) {
-  for (const auto& worker : workers_) worker->set_pipelines(build());
-  for (std::size_t i = 0; i < config_.proxies.size(); ++i) {
-    for (const config::ListenerConfig& listener : config_.proxies[i].listeners) listen(i, listener);
+  std::vector<Revision> revisions = make_revisions(config_, build);
+  if (revisions.empty()) throw std::runtime_error(config_->diagnostics->format_errors());
+  for (std::size_t i = 0; i < config_->proxies.size(); ++i) {
+    for (const config::ListenerConfig& listener : config_->proxies[i].listeners) listen(i, listener);
   }
+  for (unsigned w = 0; w < workers(); ++w) workers_[w]->apply(std::move(revisions[w]));
   for (const auto& worker : workers_) worker->start();
 }
 
-void Server::listen(std::size_t proxy, const config::ListenerConfig& config) {
-  const TlsContext* tls = nullptr;
-  if (config.tls) {
-    shared_->tls.push_back(TlsContext::create(*config.tls));
-    tls = shared_->tls.back().get();
-    if (tls == nullptr)
-      throw std::runtime_error("a TLS listener cannot be made: " + config_.diagnostics->format_errors());
+bool Server::reload(std::shared_ptr<const config::Config> config, const BuildPipelines& build) {
+  std::vector<Revision> revisions = make_revisions(config, build);
+  if (revisions.empty()) return false;
+  config_ = std::move(config);
+  const config::LimitsConfig& limits = config_->node.limits;
+  shared_->places.set_limits(connection_ceiling(limits.max_connections, descriptor_limit_),
+                             limits.max_connections_per_address);
+  shared_->memory.set_limit(limits.max_memory_bytes);
+  for (unsigned w = 0; w < workers(); ++w) workers_[w]->post_revision(std::move(revisions[w]));
+  return true;
+}
+
+std::vector<Revision> Server::make_revisions(const std::shared_ptr<const config::Config>& config,
+                                             const BuildPipelines& build) const {
+  bool complete = true;
+  std::vector<std::shared_ptr<const TlsContext>> tls;
+  for (const config::ProxyConfig& proxy : config->proxies) {
+    for (const config::ListenerConfig& listener : proxy.listeners) {
+      tls.push_back(listener.tls ? TlsContext::create(*listener.tls) : nullptr);
+      complete = complete && (!listener.tls || tls.back());
+    }
   }
+  std::vector<Revision> revisions;
+  for (unsigned w = 0; complete && w < workers(); ++w) {
+    revisions.push_back({config, build(), tls});
+    complete = std::ranges::none_of(revisions.back().pipelines, [](const PipelinePtr& made) { return !made; });
+  }
+  if (!complete) revisions.clear();
+  return revisions;
+}
+
+void Server::listen(std::size_t proxy, const config::ListenerConfig& config) {
   const std::vector<int> sockets = listen_sockets(config.endpoint, workers());
-  for (unsigned w = 0; w < workers(); ++w) workers_[w]->add_listener(proxy, sockets[w], tls, config.proxy_protocol);
+  for (unsigned w = 0; w < workers(); ++w) workers_[w]->add_listener(proxy, sockets[w], config.proxy_protocol);
   const auto endpoint = local_endpoint(sockets.front());
-  spdlog::info("listening proxy={} address={}:{} transport={}{}", config_.proxies[proxy].name,
-               endpoint.address().to_string(), endpoint.port(), tls != nullptr ? "tls" : "tcp",
+  spdlog::info("listening proxy={} address={}:{} transport={}{}", config_->proxies[proxy].name,
+               endpoint.address().to_string(), endpoint.port(), config.tls ? "tls" : "tcp",
                config.proxy_protocol ? " proxy_protocol=true" : "");
 }
 

@@ -53,8 +53,19 @@ struct Shared {
   // Fixed before the workers start.
   cluster::SessionStore* store = nullptr;  // none: sessions live in this node's memory
   std::chrono::milliseconds claim_timeout{};
-  std::vector<std::unique_ptr<TlsContext>> tls;  // of TLS listeners
 };
+
+using PipelinePtr = std::shared_ptr<pipeline::Pipeline>;
+
+/// What a worker runs on until the next reload gives it another one: made beforehand, so that nothing can fail.
+struct Revision {
+  std::shared_ptr<const config::Config> config;
+  std::vector<PipelinePtr> pipelines;                   // by index of Config::pipelines; this worker's own
+  std::vector<std::shared_ptr<const TlsContext>> tls;   // by listener; nullptr: plain TCP
+};
+
+[[nodiscard]] session::CoreSettings core_settings(const config::LimitsConfig& limits);
+[[nodiscard]] session::RegistryLimits registry_limits(const config::LimitsConfig& limits, const MemoryGuard& memory);
 
 /// One MQTTProxy as one worker sees it.
 struct ProxyRuntime {
@@ -62,23 +73,17 @@ struct ProxyRuntime {
                const MemoryGuard& memory, session::OutboxCounters& counters)
       : config(&proxy),
         index(number),
-        settings{{limits.max_packet_bytes, limits.max_client_id_bytes, limits.max_topic_bytes, limits.max_topic_levels,
-                  limits.max_filters_per_packet},
-                 limits.ack_window},
-        registry({{limits.inflight_window, limits.session_queue_messages, limits.session_queue_bytes,
-                   limits.max_unsent_bytes, limits.session_queue_full == config::QueueFull::DropNewest,
-                   [&memory] { return memory.full(); }},
-                  limits.max_filters_per_session},
-                 counters) {}
+        settings(core_settings(limits)),
+        registry(registry_limits(limits, memory), counters) {}
 
   const config::ProxyConfig* config;
   std::size_t index;
   session::CoreSettings settings;
   session::Registry registry;
-  /// By config::RuleType; nullptr: no rule for that packet type.
-  std::array<pipeline::Pipeline*, 5> pipelines{};
+  /// By config::RuleType; nullptr: no rule for that packet type. A run that waits holds on to its own.
+  std::array<PipelinePtr, 5> pipelines{};
 
-  [[nodiscard]] pipeline::Pipeline* pipeline(config::RuleType type) const noexcept {
+  [[nodiscard]] const PipelinePtr& pipeline(config::RuleType type) const noexcept {
     return pipelines[static_cast<std::size_t>(type)];
   }
 };

@@ -23,52 +23,15 @@ void tune(SSL_CTX* context) {
   SSL_CTX_set_timeout(context, kTicketSeconds);
 }
 
-/// A certificate that is out of its time is no error: the daemon must start all the same, and clients may not mind.
-void warn_of_dates(const config::CertificateConfig& config, const SSL_CTX& context) {
-  const util::TlsValidity validity = util::tls_validity(context);
-  const auto now = std::chrono::system_clock::now();
-  if (validity.not_after < now) config.chain.place.warning("the certificate has expired");
-  if (validity.not_before > now) config.chain.place.warning("the certificate is not valid yet");
-}
-
-/// Where there is no text an error has been reported.
-void report(const config::PemText& text, const std::string& problem) {
-  if (!text.pem.empty()) text.place.error(problem);
-}
-
-/// nullptr when an error was reported; of the authorities once, with the first certificate.
-util::TlsContext make_context(const config::CertificateConfig& certificate, const config::TlsConfig& config) {
-  util::TlsServer made =
-      util::make_tls_server({certificate.chain.pem, certificate.key.pem, config.client_ca ? config.client_ca->pem : "",
-                             config.only_tls13 ? util::TlsVersion::Tls13 : util::TlsVersion::Tls12});
-  for (const util::TlsProblem& problem : made.problems) {
-    switch (problem.part) {
-      case util::TlsPart::Certificate:
-        report(certificate.chain, problem.text);
-        break;
-      case util::TlsPart::Key:
-        report(certificate.key, problem.text);
-        break;
-      case util::TlsPart::ClientCa:
-        if (&certificate == &config.certificates.front()) report(*config.client_ca, problem.text);
-        break;
-    }
-  }
-  if (made.context) {
-    tune(made.context.get());
-    warn_of_dates(certificate, *made.context);
-  }
-  return std::move(made.context);
-}
-
 }  // namespace
 
 std::unique_ptr<TlsContext> TlsContext::create(const config::TlsConfig& config) {
   std::unique_ptr<TlsContext> out(new TlsContext);
   bool usable = !config.certificates.empty() && !(config.client_ca && config.client_ca->pem.empty());
   for (const config::CertificateConfig& certificate : config.certificates) {
-    out->contexts_.push_back(make_context(certificate, config));
+    out->contexts_.push_back(config::make_tls_context(config, certificate));
     usable = usable && out->contexts_.back();
+    if (usable) tune(out->contexts_.back().get());
   }
   if (!usable) return nullptr;
   SSL_CTX* first = out->contexts_.front().get();

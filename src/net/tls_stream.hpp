@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,7 +29,9 @@ enum class TlsFailure : std::uint8_t {
 /// everything OpenSSL has read and not given out. About 15 kB, without a buffer while idle.
 class TlsStream {
  public:
-  explicit TlsStream(SslPtr ssl) noexcept : ssl_(std::move(ssl)) {}
+  /// `context` is the one the session was made by.
+  TlsStream(SslPtr ssl, std::shared_ptr<const TlsContext> context) noexcept
+      : context_(std::move(context)), ssl_(std::move(ssl)) {}
 
   /// Reads until `room` is used up or nothing more is there.
   [[nodiscard]] Io read(char* buffer, std::size_t room) noexcept;
@@ -58,6 +61,7 @@ class TlsStream {
   IoStatus judge(int result) noexcept;
   void note_failure() noexcept;
 
+  std::shared_ptr<const TlsContext> context_;  // the session uses it until it is gone
   SslPtr ssl_;
   std::string_view reason_ = "closed by peer";
   std::optional<std::string> holder_;

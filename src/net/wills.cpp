@@ -49,10 +49,12 @@ bool Wills::run(Will& will) {
   context.memory = std::move(will.memory);
   context.token = worker_.token(will.publication);
   const std::uint32_t before = context.memory.records;
-  const pipeline::RunState state = will.proxy->pipeline(config::RuleType::Publish)->run(context);
+  const PipelinePtr& pipeline = will.pipeline ? will.pipeline : will.proxy->pipeline(config::RuleType::Publish);
+  const pipeline::RunState state = pipeline->run(context);
   publications.find(will.publication)->outstanding += context.records - before;
   if (state == pipeline::RunState::Blocked) {
     will.memory = std::move(context.memory);
+    will.pipeline = pipeline;
     return false;
   }
   worker_.counters().events[Event::Wills].add();

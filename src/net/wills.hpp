@@ -25,6 +25,7 @@ struct Will {
   session::StoredWill message;
   session::Handle publication;
   pipeline::Context::Memory memory;
+  PipelinePtr pipeline;  // of a run that waits
 };
 
 /// One per worker, its thread.

@@ -31,19 +31,19 @@ Handle publication_of(std::uint64_t token) noexcept {
 
 }  // namespace
 
-Worker::Worker(unsigned index, const config::Config& config, Shared& shared)
+Worker::Worker(unsigned index, std::shared_ptr<const config::Config> config, Shared& shared)
     : index_(index),
-      config_(config),
+      config_(std::move(config)),
       shared_(shared),
       io_(1),
       work_(boost::asio::make_work_guard(io_)),
       sweep_timer_(io_),
-      fanout_(*this, config.node),
+      fanout_(*this, config_->node),
       wills_(*this),
       read_buffer_(std::make_unique<char[]>(kReadBytes + kMergeBytes)),
       random_(std::random_device{}()) {
-  for (std::size_t i = 0; i < config.proxies.size(); ++i) {
-    proxies_.emplace_back(config.proxies[i], i, config.node.limits, shared.memory, counters_.outbox);
+  for (std::size_t i = 0; i < config_->proxies.size(); ++i) {
+    proxies_.emplace_back(config_->proxies[i], i, config_->node.limits, shared.memory, counters_.outbox);
   }
 }
 
@@ -55,17 +55,24 @@ void Worker::stop() {
   io_.stop();
 }
 
-void Worker::set_pipelines(std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines) {
-  pipelines_ = std::move(pipelines);
+void Worker::apply(Revision revision) {
+  config_ = std::move(revision.config);
+  fanout_.set_limits(config_->node);
   for (ProxyRuntime& proxy : proxies_) {
+    proxy.config = &config_->proxies[proxy.index];
+    proxy.settings = core_settings(limits());
+    proxy.registry.set_limits(registry_limits(limits(), shared_.memory));
     for (std::size_t type = 0; type < proxy.pipelines.size(); ++type) {
-      if (const auto& index = proxy.config->pipelines[type]) proxy.pipelines[type] = pipelines_[*index].get();
+      const auto& index = proxy.config->pipelines[type];
+      proxy.pipelines[type] = index ? revision.pipelines[*index] : nullptr;
     }
   }
+  for (std::size_t i = 0; i < listeners_.size(); ++i) listeners_[i].tls = revision.tls[i];
+  connections_.for_each([](Handle, Cell& cell) { cell.connection->on_new_pipelines(); });
 }
 
-void Worker::add_listener(std::size_t proxy, int fd, const TlsContext* tls, bool proxy_protocol) {
-  listeners_.push_back({boost::asio::posix::stream_descriptor(io_, fd), proxy, tls, proxy_protocol, false});
+void Worker::add_listener(std::size_t proxy, int fd, bool proxy_protocol) {
+  listeners_.push_back({boost::asio::posix::stream_descriptor(io_, fd), proxy, proxy_protocol});
 }
 
 void Worker::start() {
@@ -183,6 +190,10 @@ void Worker::post_filter_result(Handle connection, pipeline::FilterResult result
   boost::asio::post(io_, [this, connection, result] {
     if (Connection* waiting = find(connection)) waiting->on_filter_result(result);
   });
+}
+
+void Worker::post_revision(Revision revision) {
+  boost::asio::post(io_, [this, moved = std::move(revision)]() mutable { apply(std::move(moved)); });
 }
 
 void Worker::post_stop_reading() {

@@ -37,7 +37,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
  public:
   using Clock = std::chrono::steady_clock;
 
-  Worker(unsigned index, const config::Config& config, Shared& shared);
+  Worker(unsigned index, std::shared_ptr<const config::Config> config, Shared& shared);
   ~Worker() override;
 
   // From any thread.
@@ -60,15 +60,18 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   [[nodiscard]] unsigned home_of(std::string_view client_id) const noexcept;
   void post_arrival(Arrival arrival);
   void post_filter_result(session::Handle connection, pipeline::FilterResult result);
+  /// A reload: pipelines, limits, certificates. Connections stay; what they have begun ends as it began.
+  void post_revision(Revision revision);
   void post_stop_reading();
   /// Closes everything in batches, then lets run() return.
   void post_close_all();
 
   // From main, before start().
   void set_peers(std::vector<Worker*> peers) { peers_ = std::move(peers); }
-  void set_pipelines(std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines);
-  /// `tls`: nullptr for plain TCP; it must outlive the worker.
-  void add_listener(std::size_t proxy, int fd, const TlsContext* tls, bool proxy_protocol);
+  /// In the order of Revision::tls, which says whether it speaks TLS.
+  void add_listener(std::size_t proxy, int fd, bool proxy_protocol);
+  /// Afterwards post_revision().
+  void apply(Revision revision);
   void start();
   /// Lets run() return without closing anything: a start that failed. Any thread.
   void stop();
@@ -83,7 +86,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   [[nodiscard]] session::Slab<Publication>& publications() noexcept { return publications_; }
   [[nodiscard]] std::uint64_t token(session::Handle publication) const noexcept;
   [[nodiscard]] unsigned index() const noexcept { return index_; }
-  [[nodiscard]] const config::LimitsConfig& limits() const noexcept { return config_.node.limits; }
+  [[nodiscard]] const config::LimitsConfig& limits() const noexcept { return config_->node.limits; }
   [[nodiscard]] bool reading_stopped() const noexcept { return reading_stopped_; }
   /// A client id nobody else has, whose home is this worker [MQTT-3.1.3-6].
   [[nodiscard]] std::string generate_client_id();
@@ -118,8 +121,8 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   struct Listener {
     boost::asio::posix::stream_descriptor socket;
     std::size_t proxy;
-    const TlsContext* tls;  // nullptr: plain
     bool proxy_protocol;
+    std::shared_ptr<const TlsContext> tls{};  // nullptr: plain
     bool paused = false;  // accept failed; the next sweep tries again
   };
 
@@ -140,7 +143,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   void close_batch();
 
   const unsigned index_;
-  const config::Config& config_;
+  std::shared_ptr<const config::Config> config_;
   Shared& shared_;
   WorkerCounters counters_;
   boost::asio::io_context io_;
@@ -150,7 +153,6 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   std::vector<Worker*> peers_;
   std::deque<Listener> listeners_;
   std::deque<ProxyRuntime> proxies_;
-  std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines_;
   pipeline::Context context_;
   session::Slab<Cell> connections_;
   session::Slab<Publication> publications_;

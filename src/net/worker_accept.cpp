@@ -74,7 +74,7 @@ void Worker::welcome(const Listener& listener, Arrival arrival) {
       ::close(arrival.fd);
       return;
     }
-    arrival.tls = std::make_unique<TlsStream>(std::move(ssl));
+    arrival.tls = std::make_unique<TlsStream>(std::move(ssl), listener.tls);
   }
   counters_.events[listener.tls != nullptr ? Event::AcceptedTls : Event::Accepted].add();
   adopt(std::move(arrival));

@@ -35,6 +35,11 @@ bool TaskPool::submit(std::function<void()> task) {
   return true;
 }
 
+void TaskPool::set_max_waiting(std::size_t max_waiting) {
+  const std::scoped_lock lock(mutex_);
+  max_waiting_ = max_waiting;
+}
+
 std::size_t TaskPool::waiting() const {
   const std::scoped_lock lock(mutex_);
   return tasks_.size();

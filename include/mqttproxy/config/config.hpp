@@ -26,13 +26,33 @@ inline constexpr std::array<std::string_view, 5> kRuleTypes = {"Connect", "Disco
 struct Endpoint {
   std::string host;        // an IP address literal
   std::uint16_t port = 0;  // 0: the system chooses; logged at start
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+/// PEM text, and where the file gives it. Empty: an error has been reported.
+struct PemText {
+  std::string pem;
+  Value place;
+};
+
+struct CertificateConfig {
+  std::string name;
+  PemText chain;  // the certificate, then those of its issuers
+  PemText key;
+};
+
+struct TlsConfig {
+  std::vector<CertificateConfig> certificates;  // the first is for clients that name no server, or an unknown one
+  std::optional<PemText> client_ca;             // clients must show a certificate that one of these has signed
+  bool only_tls13 = false;                      // else TLS 1.2 as well
 };
 
 struct ApiConfig {
   Endpoint address{"127.0.0.1", 2381};
   std::string token;      // empty: none
   bool insecure = false;  // a non-loopback address without a token or client certificates
-  std::optional<util::TlsOptions> tls;
+  std::optional<TlsConfig> tls;  // one certificate
   std::uint32_t max_body_bytes = 8U << 20U;
   std::uint32_t max_connections = 1'024;  // each holds a thread while it is open
   std::chrono::milliseconds idle_timeout{60'000};
@@ -95,24 +115,7 @@ struct NodeConfig {
   LogConfig log;
   LimitsConfig limits;
   DownlinkConfig downlink;
-};
-
-/// PEM text, and where the file gives it: what is in it only net can check. Empty: an error has been reported.
-struct PemText {
-  std::string pem;
-  Value place;
-};
-
-struct CertificateConfig {
-  std::string name;
-  PemText chain;  // the certificate, then those of its issuers
-  PemText key;
-};
-
-struct TlsConfig {
-  std::vector<CertificateConfig> certificates;  // the first is for clients that name no server, or an unknown one
-  std::optional<PemText> client_ca;             // clients must show a certificate that one of these has signed
-  bool only_tls13 = false;                      // else TLS 1.2 as well
+  std::optional<Value> document;  // none: the file has no such document
 };
 
 struct ListenerConfig {
@@ -169,6 +172,10 @@ struct Config {
   std::shared_ptr<Diagnostics> diagnostics;
 };
 
+/// What a port needs to serve one of its certificates; reports at its place what is wrong, of the authorities once, with
+/// the first certificate, and warns of dates. nullptr exactly when an error has been reported. Thread: main.
+[[nodiscard]] util::TlsContext make_tls_context(const TlsConfig& config, const CertificateConfig& certificate);
+
 /// Reads and validates `file` (everything but the inside of filters, which build_pipelines checks). nullopt exactly
 /// when diagnostics hold an error. A YAML syntax error is reported alone. Thread: main.
 [[nodiscard]] std::optional<Config> load(const std::filesystem::path& file,
@@ -179,5 +186,9 @@ struct Config {
 /// no other use. nullopt when the file is no YAML at all. Thread: main.
 [[nodiscard]] std::optional<Config> load_for_check(const std::filesystem::path& file,
                                                    const std::shared_ptr<Diagnostics>& diagnostics);
+
+/// Whether a daemon that runs on `running` can go on with `next` without a restart. What it cannot change is reported,
+/// and the proxies of `next` are put in the order of `running`. Thread: main.
+[[nodiscard]] bool check_reload(const Config& running, Config& next);
 
 }  // namespace mqttproxy::config

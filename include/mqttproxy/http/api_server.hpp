@@ -18,25 +18,33 @@ namespace mqttproxy::http {
 /// Why the daemon is not ready; empty when it is. Called on HTTP threads.
 using Readiness = std::function<std::vector<std::string>()>;
 
+/// Reads the configuration again. The diagnostics say what became of it: it is in use exactly when they hold no error.
+/// nullptr: the daemon is stopping.
+using ReloadAction = std::function<std::shared_ptr<const config::Diagnostics>()>;
+
 /// What is behind the API. Called on HTTP threads.
 struct Backends {
   downlink::Bus& bus;
   downlink::SessionDirectory& sessions;
   std::vector<std::string> proxies;  // names of the MQTTProxy objects
-  std::uint16_t max_topic_bytes = 4'096;
-  std::uint16_t max_topic_levels = 128;
+  ReloadAction reload;
 };
 
-/// Life: construct → start() → stop(). What it is given outlives it. HTTP threads touch nothing else.
+/// Life: construct → start() → stop(). What it is given by reference outlives it. HTTP threads touch nothing else.
 class ApiServer {
  public:
-  ApiServer(const config::ApiConfig& config, metrics::Registry& metrics, Readiness readiness, Backends backends);
+  /// Of the limits those of topic names. Throws std::runtime_error when there is no memory for TLS.
+  ApiServer(const config::ApiConfig& config, const config::LimitsConfig& limits, metrics::Registry& metrics,
+            Readiness readiness, Backends backends);
   ~ApiServer();
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
 
   /// Binds and serves in threads of its own. Throws std::runtime_error when the address cannot be bound.
   void start();
+  /// Goes on with other settings: the token, limits and certificates. The address, the number of
+  /// connections and the idle timeout stay, and so does every connection. Throws as the constructor does, having changed nothing. Thread: any.
+  void reload(const config::ApiConfig& config, const config::LimitsConfig& limits);
   /// Takes no more requests; those being answered have two seconds to get their answers. Returns when every thread has
   /// ended.
   void stop();

@@ -124,6 +124,8 @@ class Producer : public RecordSink {
   [[nodiscard]] virtual Health health() const = 0;
   /// Local queue: records whose report has not been handed out.
   [[nodiscard]] virtual std::size_t unreported() const noexcept = 0;
+  /// Another one takes its place: it is no longer in the metrics, and works on. Thread: main.
+  virtual void retire() = 0;
   /// Sends what is queued and waits for the reports, at most `timeout`; what is left is purged and reported Unknown.
   /// Returns the number purged. Thread: main, once; produce() answers Failed from then on.
   virtual std::size_t drain(std::chrono::milliseconds timeout) = 0;

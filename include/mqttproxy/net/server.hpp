@@ -20,6 +20,7 @@ namespace mqttproxy::net {
 
 class Directory;
 class Worker;
+struct Revision;
 struct Shared;
 
 /// Reports certificates, keys and authorities that no listener can be made of, into the configuration's diagnostics.
@@ -29,8 +30,8 @@ void check_tls(const config::Config& config);
 /// Life: construct → lanes() to the producers → start() → drain() → destroy. Thread: main.
 class Server {
  public:
-  /// `config` must outlive the server. `descriptor_limit`: the process's limit on open files.
-  Server(const config::Config& config, std::uint64_t descriptor_limit, metrics::Registry& metrics);
+  /// `descriptor_limit`: the process's limit on open files.
+  Server(std::shared_ptr<const config::Config> config, std::uint64_t descriptor_limit, metrics::Registry& metrics);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -46,10 +47,16 @@ class Server {
   /// The workers as the store sees them: Seat::worker is the index. They live as long as the server.
   [[nodiscard]] std::vector<cluster::OwnerPort*> owners() const;
   /// Pipelines by index of Config::pipelines, built once per worker: nothing on the packet path is shared.
-  using BuildPipelines = std::function<std::vector<std::unique_ptr<pipeline::Pipeline>>()>;
+  using BuildPipelines = std::function<std::vector<std::shared_ptr<pipeline::Pipeline>>()>;
 
   /// Binds every listener and starts the workers. Throws std::system_error naming the address when a port is busy.
   void start(const BuildPipelines& build);
+
+  /// Goes on with another configuration: pipelines, limits, certificates. No connection is closed for it, and what has
+  /// begun ends as it began; a connection's records go to new producers once those of the old ones are settled.
+  /// `config` has the same proxies and listeners (config::check_reload()). False: nothing has changed, and the
+  /// diagnostics of `config` say why.
+  [[nodiscard]] bool reload(std::shared_ptr<const config::Config> config, const BuildPipelines& build);
 
   /// Stops accepting and reading. Acknowledgements still leave as reports come in.
   void stop_reading();
@@ -62,10 +69,14 @@ class Server {
 
  private:
   void listen(std::size_t proxy, const config::ListenerConfig& config);
+  /// One for each worker; none when something is wrong.
+  [[nodiscard]] std::vector<Revision> make_revisions(const std::shared_ptr<const config::Config>& config,
+                                                     const BuildPipelines& build) const;
   void collect(metrics::Scrape& scrape) const;
   void collect_downlink(metrics::Scrape& scrape) const;
 
-  const config::Config& config_;
+  std::shared_ptr<const config::Config> config_;
+  const std::uint64_t descriptor_limit_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Directory> directory_;

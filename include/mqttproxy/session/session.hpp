@@ -88,6 +88,9 @@ class Registry {
   Registry(const RegistryLimits& limits, OutboxCounters& counters)
       : limits_(limits), counters_(counters), subscriptions_(counters[OutboxEvent::Subscriptions]) {}
 
+  /// Others from now on. What sessions have beyond them stays until it is gone.
+  void set_limits(const RegistryLimits& limits) { limits_ = limits; }
+
   struct Attached {
     Handle session;
     bool session_present = false;  // [MQTT-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3]
@@ -171,7 +174,7 @@ class Registry {
   void leave_shell(Session& session);
   void erase(Handle session);
 
-  const RegistryLimits limits_;
+  RegistryLimits limits_;
   OutboxCounters& counters_;
   Subscriptions subscriptions_;
   Slab<Session> sessions_;

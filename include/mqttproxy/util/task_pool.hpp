@@ -26,6 +26,8 @@ class TaskPool {
   /// False when `max_waiting` tasks wait already: nothing is taken.
   [[nodiscard]] bool submit(std::function<void()> task);
 
+  /// Another limit from now on; what waits already stays. Any thread.
+  void set_max_waiting(std::size_t max_waiting);
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::uint64_t refused() const;
 
@@ -34,11 +36,11 @@ class TaskPool {
 
   const std::string name_;
   const unsigned max_threads_;
-  const std::size_t max_waiting_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> tasks_;
   std::vector<std::thread> threads_;
+  std::size_t max_waiting_;
   std::uint64_t refused_ = 0;
   std::size_t idle_ = 0;
   bool stopping_ = false;

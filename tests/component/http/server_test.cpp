@@ -29,7 +29,8 @@ TEST_F(ServerTest, ABusyPortIsAnError) {
   start();
   config_.address.port = server_->port();
   ApiServer second(
-      config_, registry_, [] { return std::vector<std::string>(); }, Backends{bus_, sessions_, {}});
+      config_, config::LimitsConfig(), registry_, [] { return std::vector<std::string>(); },
+      Backends{bus_, sessions_, {}, {}});
   EXPECT_THROW(second.start(), std::runtime_error);
 }
 

@@ -120,8 +120,8 @@ bool eventually(const std::function<bool()>& condition) {
 
 void ApiServerTest::start() {
   server_ = std::make_unique<ApiServer>(
-      config_, registry_, [] { return std::vector<std::string>(); },
-      Backends{bus_, sessions_, {"mqttproxy", "other"}, 4'096, 128});
+      config_, config::LimitsConfig(), registry_, [] { return std::vector<std::string>(); },
+      Backends{bus_, sessions_, {"mqttproxy", "other"}, {}});
   server_->start();
 }
 

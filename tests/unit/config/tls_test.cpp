@@ -33,18 +33,19 @@ TEST_F(ApiTls, arrives_with_the_files_content) {
   ASSERT_TRUE(loaded.config.has_value()) << loaded.errors;
   const auto& tls = loaded.config->node.api.tls;
   ASSERT_TRUE(tls.has_value());
-  EXPECT_EQ(tls->certificate, server_.certificate_pem());
-  EXPECT_EQ(tls->key, server_.key_pem());
-  EXPECT_EQ(tls->client_ca, root_.certificate_pem());
-  EXPECT_EQ(tls->min_version, util::TlsVersion::Tls13);
+  ASSERT_EQ(tls->certificates.size(), 1U);
+  EXPECT_EQ(tls->certificates.front().chain.pem + "\n", server_.certificate_pem());
+  EXPECT_EQ(tls->certificates.front().key.pem + "\n", server_.key_pem());
+  EXPECT_EQ(tls->client_ca.value().pem + "\n", root_.certificate_pem());
+  EXPECT_TRUE(tls->only_tls13);
   EXPECT_EQ(loaded.warnings, "");
 }
 
 TEST_F(ApiTls, needs_no_client_ca_and_starts_at_version_1_2) {
   const auto loaded = load("");
   ASSERT_TRUE(loaded.config.has_value()) << loaded.errors;
-  EXPECT_EQ(loaded.config->node.api.tls->client_ca, "");
-  EXPECT_EQ(loaded.config->node.api.tls->min_version, util::TlsVersion::Tls12);
+  EXPECT_FALSE(loaded.config->node.api.tls->client_ca);
+  EXPECT_FALSE(loaded.config->node.api.tls->only_tls13);
 }
 
 TEST_F(ApiTls, relative_paths_start_at_the_configuration_file) {
@@ -71,13 +72,12 @@ TEST_F(ApiTls, client_certificates_make_an_exposed_api_safe_and_encryption_alone
 TEST_F(ApiTls, a_key_of_another_certificate_is_an_error_at_the_key) {
   key_.write(root_.key_pem());
   EXPECT_EQ(load("").errors,
-            "5:5: Node mqttproxy: api.tls.keyFile: the file cannot be used: the private key does not belong to the "
-            "certificate\n");
+            "5:5: Node mqttproxy: api.tls.keyFile: the private key does not belong to the certificate\n");
 }
 
 TEST_F(ApiTls, files_that_are_no_pem_are_errors_at_each) {
   for (const TempFile* file : {&certificate_, &key_, &authority_}) file->write("hunter2");
-  const std::string unusable = "the file cannot be used: there is no ";
+  const std::string unusable = "there is no ";
   const std::string certificate = unusable + "certificate in it (PEM, -----BEGIN CERTIFICATE-----)\n";
   EXPECT_EQ(load("", ask_clients()).errors, "4:5: Node mqttproxy: api.tls.certFile: " + certificate +
                                                 "5:5: Node mqttproxy: api.tls.keyFile: " + unusable +
@@ -88,7 +88,7 @@ TEST_F(ApiTls, files_that_are_no_pem_are_errors_at_each) {
 TEST_F(ApiTls, a_client_ca_file_that_is_empty_is_an_error_and_lets_nobody_in) {
   authority_.write("");
   EXPECT_EQ(load("", ask_clients()).errors,
-            "6:5: Node mqttproxy: api.tls.clientCAFile: the file cannot be used: it is empty\n");
+            "6:5: Node mqttproxy: api.tls.clientCAFile: the file named here cannot be used: it is empty\n");
 }
 
 TEST_F(ApiTls, a_certificate_outside_of_its_time_is_a_warning) {

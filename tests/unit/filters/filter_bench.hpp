@@ -40,10 +40,10 @@ class SetterFilter final : public pipeline::Filter {
 class FilterBench {
  public:
   FilterBench() {
-    filters::register_all(registry, {[this](const kafka::ProducerOptions& wanted) -> kafka::RecordSink& {
+    filters::register_all(registry, {[this](const kafka::ProducerOptions& wanted) -> std::shared_ptr<kafka::RecordSink> {
                             if (!sink_problem.empty()) throw std::runtime_error(sink_problem);
                             options.push_back(wanted);
-                            return sinks[wanted.name];
+                            return {std::shared_ptr<void>(), &sinks[wanted.name]};
                           }});
     registry.add({"Setter", {""}, [](const pipeline::FilterBuild& build) {
                     return std::make_unique<SetterFilter>(build.slots);

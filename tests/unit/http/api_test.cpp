@@ -18,9 +18,10 @@ class ApiTest : public ::testing::Test {
  protected:
   Answer ask(std::string_view method, const std::string& target, std::string_view body = {},
              std::string_view authorization = {}) {
+    const CurrentSettings settings(make_settings(config_, {}));
     const Api api(
-        config_, registry_, [this] { return reasons_; }, Backends{bus_, sessions_, {"mqttproxy", "empty"}, 4'096, 128},
-        counters_);
+        settings, registry_, [this] { return reasons_; },
+        Backends{bus_, sessions_, {"mqttproxy", "empty"}, [this] { return reloaded_; }}, counters_);
     const Request request{method, target, authorization, has_origin_};
     takes_body_ = api.max_body_bytes(request) != 0;
     return api.answer(request, params_, body);
@@ -65,6 +66,7 @@ class ApiTest : public ::testing::Test {
   FakeBus bus_;
   FakeSessions sessions_;
   std::vector<std::string> reasons_;
+  std::shared_ptr<const config::Diagnostics> reloaded_;
   Params params_;
   bool has_origin_ = false;
   bool takes_body_ = false;
@@ -290,6 +292,33 @@ TEST_F(ApiTest, WorkersThatDoNotAnswerAre503) {
   expect_error(ask("GET", below("/session/query")), 503);
   expect_error(ask("GET", below("/sessions/a")), 503);
   expect_error(ask("DELETE", below("/sessions"), R"({"sessions":[{"sessionID":"a"}]})"), 503);
+}
+
+TEST_F(ApiTest, AReloadSaysWhatIsWrongWithTheFile) {
+  expect_error(ask("POST", "/apis/v1/reload"), 503);  // the daemon is stopping
+
+  const auto diagnostics = std::make_shared<config::Diagnostics>("f");
+  reloaded_ = diagnostics;
+  diagnostics->warning({3, 1}, "Node n: name", "odd");
+  const Answer good = ask("POST", "/apis/v2/reload");
+  EXPECT_EQ(good.status, 200);
+  EXPECT_EQ(nlohmann::json::parse(good.body),
+            nlohmann::json::parse(R"({"reloaded":true,"warnings":[{"line":3,"column":1,"path":"Node n: name","text":"odd"}]})"));
+
+  diagnostics->error({9, 5}, "Node n: threads", "\xff is too many");
+  const Answer bad = ask("POST", "/apis/v1/reload");
+  expect_error(bad, 422);
+  const auto error = nlohmann::json::parse(bad.body).at("errors").at(0);
+  EXPECT_EQ(error.at("line"), 9);
+  EXPECT_EQ(error.at("path"), "Node n: threads");
+}
+
+TEST_F(ApiTest, AReloadIsAPostOfWhoeverHasTheToken) {
+  expect_error(ask("GET", "/apis/v1/reload"), 400);
+  has_origin_ = true;
+  expect_error(ask("POST", "/apis/v1/reload"), 403);
+  config_.token = "secret";
+  expect_error(ask("POST", "/apis/v1/reload"), 401);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ TEST(ParseTarget, ProcessResourcesStandAtTheTopAndBelowBothPrefixes) {
     EXPECT_EQ(route(base + "/healthz/"), Route::Healthz);
     EXPECT_EQ(route(base + "/readyz?verbose"), Route::Readyz);
     EXPECT_EQ(route(base + "/metrics"), Route::Metrics);
+    EXPECT_EQ(route(base + "/reload"), base.empty() ? Route::Unknown : Route::Reload);
   }
 }
 

@@ -62,5 +62,17 @@ TEST(MemoryGuard, is_full_above_the_limit_and_until_well_below) {
   EXPECT_FALSE(guard.full());
 }
 
+TEST(MemoryGuard, takes_another_limit_with_the_next_look) {
+  MemoryGuard guard(used_now() + 1'000 * kMiB);
+  guard.look(Clock::now());
+  EXPECT_FALSE(guard.full());
+  guard.set_limit(1);
+  guard.look(Clock::now());
+  EXPECT_TRUE(guard.full());
+  guard.set_limit(0);
+  guard.look(Clock::now());
+  EXPECT_FALSE(guard.full());
+}
+
 }  // namespace
 }  // namespace mqttproxy::net

@@ -57,5 +57,22 @@ TEST(Places, without_a_limit_addresses_are_not_counted) {
   EXPECT_EQ(counted(places, {"::1", "::1", "::1", "::1", "::1", "::1"}), 5U);
 }
 
+TEST(Places, other_limits_are_for_those_who_come) {
+  Places places(1, 1);
+  auto first = places.take();
+  ASSERT_TRUE(first && places.count(*first, boost::asio::ip::make_address("192.0.2.1")));
+  EXPECT_FALSE(places.take());
+  places.set_limits(3, 2);
+  auto second = places.take();
+  ASSERT_TRUE(second && places.count(*second, boost::asio::ip::make_address("192.0.2.1")));
+  auto third = places.take();
+  ASSERT_TRUE(third);
+  EXPECT_FALSE(places.count(*third, boost::asio::ip::make_address("192.0.2.1")));
+  places.set_limits(1, 0);
+  EXPECT_TRUE(places.count(*third, boost::asio::ip::make_address("192.0.2.1")));
+  third.reset();
+  EXPECT_FALSE(places.take()) << "two are there still";
+}
+
 }  // namespace
 }  // namespace mqttproxy::net
