@@ -110,11 +110,12 @@ int explain(const ExplainOptions& options) {
   }
 
   std::map<std::string, std::shared_ptr<PrintingSink>> sinks;
-  const auto registry = make_registry([&sinks](const kafka::ProducerOptions& wanted) -> std::shared_ptr<kafka::RecordSink> {
-    auto& sink = sinks[wanted.name];
-    if (!sink) sink = std::make_shared<PrintingSink>(wanted);
-    return sink;
-  });
+  const auto registry =
+      make_registry([&sinks](const kafka::ProducerOptions& wanted) -> std::shared_ptr<kafka::RecordSink> {
+        auto& sink = sinks[wanted.name];
+        if (!sink) sink = std::make_shared<PrintingSink>(wanted);
+        return sink;
+      });
   const auto pipelines = build_pipelines(*config, registry);
   pipeline::Pipeline& publish = *pipelines[*proxy->pipelines[static_cast<std::size_t>(config::RuleType::Publish)]];
 

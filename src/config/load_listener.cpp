@@ -10,7 +10,7 @@ namespace mqttproxy::config {
 
 namespace {
 
-constexpr std::size_t kMaxCertificates = 100;    // a client's server name is compared with each
+constexpr std::size_t kMaxCertificates = 100;  // a client's server name is compared with each
 constexpr std::size_t kMaxListeners = 100;
 constexpr std::string_view kNeedsTls = "has no effect without \"useTLS: true\"";
 

@@ -44,10 +44,8 @@ bool is_authorised(const std::string& token, std::string_view authorization) {
 nlohmann::ordered_json to_json(const std::vector<config::Problem>& problems) {
   auto list = nlohmann::ordered_json::array();
   for (const config::Problem& problem : problems) {
-    list.push_back({{"line", problem.mark.line},
-                    {"column", problem.mark.column},
-                    {"path", problem.path},
-                    {"text", problem.text}});
+    list.push_back(
+        {{"line", problem.mark.line}, {"column", problem.mark.column}, {"path", problem.path}, {"text", problem.text}});
   }
   return list;
 }

@@ -88,9 +88,9 @@ class ApiServer::Impl {
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
       listening = socket;
     });
-    const int bound = port_ == 0 ? server_.bind_to_any_port(address_.host)
+    const int bound = port_ == 0                                   ? server_.bind_to_any_port(address_.host)
                       : server_.bind_to_port(address_.host, port_) ? port_
-                                                                          : -1;
+                                                                   : -1;
     server_.set_socket_options([](socket_t) {});
     if (bound < 0) return false;
     ::listen(listening, kBacklog);                              // again: the library's backlog is five, compiled in

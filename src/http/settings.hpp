@@ -18,7 +18,8 @@ struct Settings {
   std::shared_ptr<ssl_ctx_st> tls{};  // nullptr: plain
 };
 
-/// Throws std::runtime_error when OpenSSL refuses what it has taken when the configuration was read: for want of memory.
+/// Throws std::runtime_error when OpenSSL refuses what it has taken when the configuration was read: for want of
+/// memory.
 [[nodiscard]] Settings make_settings(const config::ApiConfig& config, const config::LimitsConfig& limits);
 
 /// The settings of now. Whoever has got some keeps them for as long as it needs them. Thread: any.

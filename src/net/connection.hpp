@@ -170,12 +170,12 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::unique_ptr<TlsStream> tls_;  // nullptr: plain
   Places::Place place_;
   session::Core core_;
-  std::string stash_;                                  // received, not consumed
-  Output output_;                                      // to be sent
-  std::string address_;                                // of the peer
+  std::string stash_;    // received, not consumed
+  Output output_;        // to be sent
+  std::string address_;  // of the peer
   std::unique_ptr<WaitingRun> waiting_;
-  std::unique_ptr<Seated> seated_;                     // while the session store is owed a release
-  std::unique_ptr<util::RateLimit> publish_rate_;      // once there is something to limit
+  std::unique_ptr<Seated> seated_;                 // while the session store is owed a release
+  std::unique_ptr<util::RateLimit> publish_rate_;  // once there is something to limit
   session::Handle self_;
   session::Handle session_;
   session::Handle publication_;  // of the PUBLISH that waits

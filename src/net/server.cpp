@@ -44,8 +44,7 @@ void check_tls(const config::Config& config) {
   }
 }
 
-Server::Server(std::shared_ptr<const config::Config> config, std::uint64_t descriptor_limit,
-               metrics::Registry& metrics)
+Server::Server(std::shared_ptr<const config::Config> config, std::uint64_t descriptor_limit, metrics::Registry& metrics)
     : config_(std::move(config)),
       descriptor_limit_(descriptor_limit),
       shared_(std::make_unique<Shared>(config_->proxies.size(),

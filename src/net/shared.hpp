@@ -60,8 +60,8 @@ using PipelinePtr = std::shared_ptr<pipeline::Pipeline>;
 /// What a worker runs on until the next reload gives it another one: made beforehand, so that nothing can fail.
 struct Revision {
   std::shared_ptr<const config::Config> config;
-  std::vector<PipelinePtr> pipelines;                   // by index of Config::pipelines; this worker's own
-  std::vector<std::shared_ptr<const TlsContext>> tls;   // by listener; nullptr: plain TCP
+  std::vector<PipelinePtr> pipelines;                  // by index of Config::pipelines; this worker's own
+  std::vector<std::shared_ptr<const TlsContext>> tls;  // by listener; nullptr: plain TCP
 };
 
 [[nodiscard]] session::CoreSettings core_settings(const config::LimitsConfig& limits);

@@ -123,7 +123,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
     std::size_t proxy;
     bool proxy_protocol;
     std::shared_ptr<const TlsContext> tls{};  // nullptr: plain
-    bool paused = false;  // accept failed; the next sweep tries again
+    bool paused = false;                      // accept failed; the next sweep tries again
   };
 
   void await_connections(Listener& listener);

@@ -50,8 +50,8 @@ struct TlsConfig {
 
 struct ApiConfig {
   Endpoint address{"127.0.0.1", 2381};
-  std::string token;      // empty: none
-  bool insecure = false;  // a non-loopback address without a token or client certificates
+  std::string token;             // empty: none
+  bool insecure = false;         // a non-loopback address without a token or client certificates
   std::optional<TlsConfig> tls;  // one certificate
   std::uint32_t max_body_bytes = 8U << 20U;
   std::uint32_t max_connections = 1'024;  // each holds a thread while it is open
@@ -172,8 +172,8 @@ struct Config {
   std::shared_ptr<Diagnostics> diagnostics;
 };
 
-/// What a port needs to serve one of its certificates; reports at its place what is wrong, of the authorities once, with
-/// the first certificate, and warns of dates. nullptr exactly when an error has been reported. Thread: main.
+/// What a port needs to serve one of its certificates; reports at its place what is wrong, of the authorities once,
+/// with the first certificate, and warns of dates. nullptr exactly when an error has been reported. Thread: main.
 [[nodiscard]] util::TlsContext make_tls_context(const TlsConfig& config, const CertificateConfig& certificate);
 
 /// Reads and validates `file` (everything but the inside of filters, which build_pipelines checks). nullopt exactly

@@ -43,7 +43,8 @@ class ApiServer {
   /// Binds and serves in threads of its own. Throws std::runtime_error when the address cannot be bound.
   void start();
   /// Goes on with other settings: the token, limits and certificates. The address, the number of
-  /// connections and the idle timeout stay, and so does every connection. Throws as the constructor does, having changed nothing. Thread: any.
+  /// connections and the idle timeout stay, and so does every connection. Throws as the constructor does, having
+  /// changed nothing. Thread: any.
   void reload(const config::ApiConfig& config, const config::LimitsConfig& limits);
   /// Takes no more requests; those being answered have two seconds to get their answers. Returns when every thread has
   /// ended.

@@ -61,8 +61,9 @@ TEST(CheckReload, everything_about_the_downlink_stays) {
 }
 
 TEST(CheckReload, a_key_that_is_gone_is_reported_at_its_map) {
-  EXPECT_EQ(problems("kind: Node\nlog: {format: json}\n" + proxy("m"), "kind: Node\nlog:\n  level: info\n" + proxy("m")),
-            "2: Node mqttproxy: log.format\n");
+  EXPECT_EQ(
+      problems("kind: Node\nlog: {format: json}\n" + proxy("m"), "kind: Node\nlog:\n  level: info\n" + proxy("m")),
+      "2: Node mqttproxy: log.format\n");
   EXPECT_EQ(problems("kind: Node\nthreads: 2\n" + proxy("m"), proxy("m").substr(4)), "0: Node mqttproxy: threads\n");
 }
 

@@ -40,7 +40,8 @@ class SetterFilter final : public pipeline::Filter {
 class FilterBench {
  public:
   FilterBench() {
-    filters::register_all(registry, {[this](const kafka::ProducerOptions& wanted) -> std::shared_ptr<kafka::RecordSink> {
+    filters::register_all(registry,
+                          {[this](const kafka::ProducerOptions& wanted) -> std::shared_ptr<kafka::RecordSink> {
                             if (!sink_problem.empty()) throw std::runtime_error(sink_problem);
                             options.push_back(wanted);
                             return {std::shared_ptr<void>(), &sinks[wanted.name]};

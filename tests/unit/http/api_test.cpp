@@ -303,7 +303,8 @@ TEST_F(ApiTest, AReloadSaysWhatIsWrongWithTheFile) {
   const Answer good = ask("POST", "/apis/v2/reload");
   EXPECT_EQ(good.status, 200);
   EXPECT_EQ(nlohmann::json::parse(good.body),
-            nlohmann::json::parse(R"({"reloaded":true,"warnings":[{"line":3,"column":1,"path":"Node n: name","text":"odd"}]})"));
+            nlohmann::json::parse(
+                R"({"reloaded":true,"warnings":[{"line":3,"column":1,"path":"Node n: name","text":"odd"}]})"));
 
   diagnostics->error({9, 5}, "Node n: threads", "\xff is too many");
   const Answer bad = ask("POST", "/apis/v1/reload");
