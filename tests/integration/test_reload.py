@@ -358,7 +358,7 @@ def test_a_run_that_waits_for_room_ends_in_the_pipeline_it_began_in(start_daemon
     daemon = start_daemon(text("second"))
     with connected(daemon.address(), "c") as client:
         client.send(*(mqtt.publish("t", str(i).encode(), qos=1, packet_id=i) for i in (1, 2)))
-        daemon.wait_metric(1, "mqttproxy_parks_total", cause="producer")
+        daemon.wait_metric(1, "mqttproxy_parks_total", cause="producer_queue")
         reload(daemon, text("third"))
         client.expect(mqtt.puback(1), mqtt.puback(2))
         client.send(mqtt.publish("t", b"3", qos=1, packet_id=3))
@@ -383,7 +383,7 @@ def test_a_will_that_waits_is_published_by_the_pipeline_it_met(start_daemon) -> 
         reload(daemon, text("after"))
         other.expect(mqtt.puback(1))
         daemon.wait_metric(0, "mqttproxy_wills_waiting")
-    daemon.wait_metric(2, "mqttproxy_records_total", outcome="stored")
+    daemon.wait_metric(2, "mqttproxy_publish_outcomes_total", outcome="stored")
     assert sorted(stored(daemon, "before")) == ["full", "will"]
 
 

@@ -242,12 +242,12 @@ void SessionStoreTest::start(std::chrono::milliseconds claim_timeout) {
   std::ostringstream log;
   auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(log);
   spdlog::set_default_logger(std::make_shared<spdlog::logger>("start", sink));
-  server_ = std::make_unique<Server>(config_, 10'000, metrics_);
+  server_ = std::make_unique<Server>(std::make_shared<const config::Config>(config_), 10'000, metrics_);
   server_->set_store(&store_, claim_timeout);
   server_->start([this] {
     pipeline::FilterRegistry kinds;
     kinds.add({"Note", {""}, [this](const auto&) { return std::make_unique<NotingFilter>(runs_, refuse_); }});
-    std::vector<std::unique_ptr<pipeline::Pipeline>> pipelines;
+    std::vector<std::shared_ptr<pipeline::Pipeline>> pipelines;
     pipelines.push_back(pipeline::build(document_.pipeline, kinds));
     return pipelines;
   });
