@@ -3,16 +3,16 @@
 #   packages.sh build      what building needs
 #   packages.sh run        build, and the command line clients of the quick start
 #   packages.sh test       run, and what scripts/test.sh needs: Python, a Java runtime and Maven for a real Kafka, load
-#                          balancers (Debian starts them when it has installed them) and tools for network namespaces
+#                          balancers (Debian starts them when it has installed them), tools for network namespaces and systemd's unit files
 #   packages.sh all        test, and what `scripts/test.sh --all` needs: clang for fuzzing and linting
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev libyaml-cpp-dev librdkafka-dev
   nlohmann-json3-dev libssl-dev libcpp-httplib-dev libspdlog-dev libre2-dev libcli11-dev prometheus-cpp-dev
-  libgtest-dev libgmock-dev)
+  libsystemd-dev libgtest-dev libgmock-dev)
 run=(mosquitto-clients kcat curl)
-test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2)
+test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2 systemd)
 all=(clang clang-tidy clang-format libclang-rt-14-dev llvm)
 # Node.js may be there without being Debian's, whose packages would then be in conflict with it.
 if ! have npm; then all+=(nodejs npm); fi

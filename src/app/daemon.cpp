@@ -20,6 +20,7 @@
 #include "assembly.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "service_manager.hpp"
 
 namespace mqttproxy::app {
 
@@ -63,6 +64,7 @@ class Daemon {
             config.node.api, metrics_, [this] { return reasons_not_ready(); }, backends()) {}
 
   void start() {
+    service_manager_.starting("starting");
     started_ = std::chrono::system_clock::now();
     info_ = metrics_.add([this](metrics::Scrape& scrape) { collect(scrape); });
     const pipeline::FilterRegistry registry = make_registry(
@@ -74,10 +76,14 @@ class Daemon {
     } else {
       spdlog::info("downlink mode=local: sessions and what waits in them are in this process's memory only");
     }
-    server_.start([&] { return build_pipelines(config_, registry); });
+    server_.start([&] {
+      service_manager_.starting("making pipelines");  // once per worker: with thousands of users this takes its time
+      return build_pipelines(config_, registry);
+    });
     api_.start();  // after the pipelines: readiness looks at the producers they made
     spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_.node.name,
                  server_.workers(), server_.max_connections());
+    service_manager_.ready([this] { return server_.heartbeats(); }, [this] { return status(); });
   }
 
   /// Returns when SIGTERM or SIGINT has come.
@@ -90,6 +96,7 @@ class Daemon {
   [[nodiscard]] int drain() {
     draining_.store(true);
     const auto timeout = config_.node.limits.drain_timeout;
+    service_manager_.stopping(timeout);
     spdlog::info("draining timeout_ms={}", timeout.count());
     server_.stop_reading();
     const auto deadline = std::chrono::steady_clock::now() + timeout;
@@ -146,6 +153,12 @@ class Daemon {
     return reasons;
   }
 
+  /// For `systemctl status`.
+  [[nodiscard]] std::string status() const {
+    const std::vector<std::string> reasons = reasons_not_ready();
+    return reasons.empty() ? "ready" : fmt::format("not ready: {}", fmt::join(reasons, "; "));
+  }
+
   void collect(metrics::Scrape& scrape) const {
     scrape.gauge("mqttproxy_build_info", "Always 1; the version is the label.", 1, {{"version", MQTTPROXY_VERSION}});
     scrape.gauge("mqttproxy_start_time_seconds", "Unix time of the start.",
@@ -154,12 +167,16 @@ class Daemon {
                  static_cast<double>(hashing_.waiting()));
     scrape.counter("mqttproxy_password_checks_refused_total", "CONNECT packets refused because too many waited.",
                    static_cast<double>(hashing_.refused()));
+    scrape.counter("mqttproxy_watchdog_missed_total",
+                   "Pings of systemd's watchdog not sent because a worker did not answer.",
+                   static_cast<double>(service_manager_.missed_pings()));
     scrape.gauge("mqttproxy_ready", "1 when /readyz answers 200.", reasons_not_ready().empty() ? 1 : 0);
   }
 
   const config::Config& config_;
   boost::asio::io_context io_;
   boost::asio::signal_set signals_;
+  ServiceManager service_manager_{io_};
   metrics::Registry metrics_;
   net::Server server_;
   ProducerPool producers_;                     // gone before the server whose workers they report to
