@@ -2,8 +2,10 @@
 # A minimal Debian root directory, to try what a machine would show that has nothing of ours.
 #   fresh_root.sh check               says why there can be none, if so, with exit code 1
 #   fresh_root.sh make DIR            this machine's Debian release from this machine's package sources
-#   fresh_root.sh run DIR COMMAND...  COMMAND in it, with this machine's network and nothing of its environment
-#   fresh_root.sh run --offline DIR COMMAND...    with a loopback device of its own and no other network
+#   fresh_root.sh run [OPTION...] DIR COMMAND...    in it, with this machine's network and nothing of its environment
+#     --offline         with a loopback device of its own and no other network
+#     --read-only       with nothing that can be written
+#     --bind FROM:TO    with this machine's folder FROM at TO
 # Everything a command starts and mounts ends with it, so that DIR can be deleted like any other. debootstrap runs once:
 # its result is kept in build/fresh-root.tar.
 set -euo pipefail
@@ -49,28 +51,39 @@ make() { # DIR
   copy_settings "$1"
 }
 
-run() { # NETWORK-OPTION... DIR COMMAND...
-  local options=()
-  if [ "$1" = --offline ]; then
-    options=(--net)
+run() { # OPTION... DIR COMMAND...
+  local spaces=() offline=0 read_only=0 bind=
+  while :; do
+    case ${1:-} in
+      --offline) spaces=(--net) offline=1 ;;
+      --read-only) read_only=1 ;;
+      --bind)
+        bind=$2
+        shift
+        ;;
+      *) break ;;
+    esac
     shift
-  fi
-  local dir=$1
+  done
+  [ $# -ge 2 ] || usage
+  local dir=$1 keep
   shift
-  # What reaches package sources through a proxy here does so there. Single quotes: for the inner shell.
-  local keep
+  # What reaches package sources through a proxy here does so there.
   mapfile -t keep < <(env | grep -iE '^(https?|ftp|no)_proxy=' || true)
   # shellcheck disable=SC2016
-  "${isolated[@]}" "${options[@]}" bash -c '
+  "${isolated[@]}" "${spaces[@]}" bash -c '
     set -e
-    dir=$1 offline=$2
-    shift 2
+    dir=$1 offline=$2 read_only=$3 bind=$4
+    shift 4
     if [ "$offline" = 1 ]; then ip link set lo up; fi
+    mount --bind "$dir" "$dir"
+    if [ "$read_only" = 1 ]; then mount -o remount,bind,ro "$dir"; fi
     mount -t proc proc "$dir/proc"
     mount --rbind /dev "$dir/dev"
+    if [ -n "$bind" ]; then mkdir -p "$dir${bind#*:}" && mount --bind "${bind%%:*}" "$dir${bind#*:}"; fi
     exec chroot "$dir" "$@"
-  ' -- "$dir" "${#options[@]}" /usr/bin/env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=dumb \
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${keep[@]}" "$@"
+  ' -- "$dir" "$offline" "$read_only" "$bind" /usr/bin/env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${keep[@]}" "$@"
 }
 
 [ $# -ge 1 ] || usage

@@ -17,7 +17,9 @@ dir=$work/root
 config=$dir/etc/mqttproxy/mqttproxy.yaml
 
 inside() { "$fresh" run "$dir" "$@"; }
-apt() { inside apt-get -q -y -o DPkg::Lock::Timeout=60 --no-install-recommends -o Dpkg::Options::=--force-confold "$@"; }
+apt() {
+  inside apt-get -q -y -o DPkg::Lock::Timeout=60 --no-install-recommends -o Dpkg::Options::=--force-confold "$@"
+}
 service() { "$fresh" run --offline "$dir" bash /root/service.sh "$1"; }
 step() { printf '== %s\n' "$*"; }
 expect() { "${@:2}" || die "$1"; } # MESSAGE COMMAND...

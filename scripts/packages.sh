@@ -4,9 +4,10 @@
 #   packages.sh package    build, and what scripts/package.sh needs
 #   packages.sh run        build, and the command line clients of the quick start
 #   packages.sh test       run, and what scripts/test.sh needs: Python, a Java runtime and Maven for a real Kafka, load
-#                          balancers (Debian starts them when it has installed them), tools for network namespaces and systemd's unit files
-#   packages.sh all        package and test, and what `scripts/test.sh --all` needs: clang for fuzzing and linting, root
-#                          directories to install into
+#                          balancers (Debian starts them when it has installed them), tools for network namespaces and
+#                          systemd's units
+#   packages.sh all        package and test, and what `scripts/test.sh --all` needs: clang for fuzzing and
+#                          linting, root directories to install into
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, tests, and says how each stage went. Needs no terminal.
 #   test.sh           unit and component tests, the running daemon, the running daemon with a real Kafka
-#   test.sh --all     and again under sanitizers; fuzzing, linting, the quick start, the Debian package,
-#                     and the test of the tests
+#   test.sh --all     and again under sanitizers; fuzzing, linting, the quick start, the Debian package
+#                     and the Dockerfile, and the test of the tests
 # Logs: build/test-logs/. Exit code 0 when every stage passed; the last line counts stages.
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -122,5 +122,6 @@ if $all; then
     tests/system/expect_lost_acks.sh "$ROOT/build/mutation-early-ack/mqttproxy" "$python"
   stage quickstart 900 build scripts/quickstart.sh --smoke
   stage package 600 build scripts/package_test.sh
+  stage image 1800 build scripts/image_test.sh
 fi
 report
