@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the Debian package, installs it into a fresh root directory and looks at what an administrator would: the
-# service as its user, the configuration over upgrade, removal and purge. A minute or two; needs root and the network.
+# service as its user and under systemd, the configuration over upgrade, removal and purge. Two minutes; needs root and
+# the network.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 [ $# -eq 0 ] || usage
@@ -18,7 +19,7 @@ config=$dir/etc/mqttproxy/mqttproxy.yaml
 
 inside() { "$fresh" run "$dir" "$@"; }
 apt() {
-  inside apt-get -q -y -o DPkg::Lock::Timeout=60 --no-install-recommends -o Dpkg::Options::=--force-confold "$@"
+  inside apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=60 --no-install-recommends -o Dpkg::Options::=--force-confold "$@"
 }
 service() { "$fresh" run --offline "$dir" bash /root/service.sh "$1"; }
 step() { printf '== %s\n' "$*"; }
@@ -32,6 +33,28 @@ make_newer() { # DEB
   sed -i 's/^Version: .*/&+newer/' "$work/newer/DEBIAN/control"
   echo '# newer' >>"$work/newer/etc/mqttproxy/mqttproxy.yaml"
   dpkg-deb --root-owner-group -b "$work/newer" "$dir/root/newer.deb" >/dev/null
+}
+
+# Boots the root with systemd as its first process, which runs tests/packaging/systemd.sh.
+boot() {
+  cp "$ROOT/tests/packaging/systemd.sh" "$dir/root/"
+  cat >"$dir/etc/systemd/system/test.service" <<'UNIT'
+[Unit]
+After=multi-user.target
+[Service]
+ExecStart=/root/systemd.sh
+UNIT
+  mkdir -p "$dir/etc/systemd/system/default.target.wants"
+  ln -s ../test.service "$dir/etc/systemd/system/default.target.wants/test.service"
+  timeout --kill-after=10 240 systemd-nspawn --quiet --directory="$dir" --machine="mqttproxy-$$" --boot \
+    --register=no --keep-unit --private-network </dev/null >"$work/boot.log" 2>&1 || true
+  if [ ! -e "$dir/root/systemd.log" ]; then
+    tail -n 5 "$work/boot.log"
+    echo "systemd does not boot here: the unit was not tried"
+    return
+  fi
+  cat "$dir/root/systemd.log"
+  expect "the service under systemd: see above" [ -e "$dir/root/systemd.ok" ]
 }
 
 step build
@@ -67,7 +90,12 @@ apt install /root/newer.deb
 expect "the configuration was replaced" cmp -s "$ROOT/config/quickstart.yaml" "$config"
 service publish
 
-step "remove"
+step systemd
+apt install systemd systemd-sysv dbus
+boot
+cp "$ROOT/config/quickstart.yaml" "$config"
+
+step remove
 apt remove mqttproxy
 expect "the binary is still there" absent "$dir/usr/bin/mqttproxy"
 expect "the configuration is gone" cmp -s "$ROOT/config/quickstart.yaml" "$config"

@@ -17,7 +17,8 @@ build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev 
 packaging=(dpkg-dev file)
 run=(mosquitto-clients kcat curl)
 test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2 systemd)
-all=(clang clang-tidy clang-format libclang-rt-14-dev llvm debootstrap lintian man-db bash-completion)
+all=(clang clang-tidy clang-format libclang-rt-14-dev llvm debootstrap lintian systemd-container
+  man-db bash-completion)
 # Node.js may be there without being Debian's, whose packages would then be in conflict with it.
 if ! have npm; then all+=(nodejs npm); fi
 
