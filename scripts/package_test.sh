@@ -19,7 +19,7 @@ config=$dir/etc/mqttproxy/mqttproxy.yaml
 
 inside() { "$fresh" run "$dir" "$@"; }
 apt() {
-  inside apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=60 --no-install-recommends -o Dpkg::Options::=--force-confold "$@"
+  inside apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@"
 }
 service() { "$fresh" run --offline "$dir" bash /root/service.sh "$1"; }
 step() { printf '== %s\n' "$*"; }

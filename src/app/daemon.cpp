@@ -20,6 +20,7 @@
 #include "assembly.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "pulse.hpp"
 #include "service_manager.hpp"
 
 namespace mqttproxy::app {
@@ -140,7 +141,15 @@ class Daemon {
     for (const config::ProxyConfig& proxy : config_.proxies) proxies.push_back(proxy.name);
     const config::LimitsConfig& limits = config_.node.limits;
     downlink::SessionDirectory& sessions = directory_ ? *directory_ : server_.sessions();
-    return {*bus_, sessions, std::move(proxies), limits.max_topic_bytes, limits.max_topic_levels};
+    return {*bus_, sessions, std::move(proxies), limits.max_topic_bytes, limits.max_topic_levels, [this] {
+              return reason_not_alive();
+            }};
+  }
+
+  [[nodiscard]] std::string reason_not_alive() {
+    if (draining_.load()) return "";  // workers end one after the other
+    const auto silent = pulse_.silent_worker(server_.heartbeats(), Pulse::Clock::now());
+    return silent ? fmt::format("worker {} does not answer", *silent) : "";
   }
 
   [[nodiscard]] std::vector<std::string> reasons_not_ready() const {
@@ -184,7 +193,8 @@ class Daemon {
   std::unique_ptr<downlink::Bus> bus_;
   std::unique_ptr<downlink::SessionDirectory> directory_;  // of all nodes; nullptr without a cluster
   util::TaskPool hashing_;                                 // gone before the workers it posts to
-  http::ApiServer api_;                                    // gone before everything it asks
+  Pulse pulse_;
+  http::ApiServer api_;  // gone before everything it asks
   metrics::Registry::Handle info_;
   std::chrono::system_clock::time_point started_;
   std::atomic<bool> draining_{false};

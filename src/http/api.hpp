@@ -54,6 +54,7 @@ class Api {
   [[nodiscard]] bool authorised(std::string_view authorization) const;
   [[nodiscard]] Answer dispatch(const Request& request, const Target& target, const Params& params,
                                 std::string_view body) const;
+  [[nodiscard]] Answer healthz() const;
   [[nodiscard]] Answer readyz() const;
   [[nodiscard]] Answer publish(const Target& target, std::string_view body) const;
 

@@ -117,6 +117,14 @@ def test_pings_stop_while_one_worker_hangs(start_daemon, watchdog: NotifySocket)
     assert daemon.wait_log("all workers answer again")
 
 
+def test_healthz_fails_while_one_worker_hangs(start_daemon) -> None:
+    daemon = start_daemon(config.simple())
+    with hanging(thread_of(daemon, "worker-0")):
+        wait_until("/healthz says 503", lambda: daemon.http("/healthz").status == 503)
+        assert daemon.http("/healthz").json() == {"alive": False, "reasons": ["worker 0 does not answer"]}
+    wait_until("/healthz says 200", lambda: daemon.http("/healthz").status == 200)
+
+
 # ---- The unit file
 
 

@@ -25,6 +25,8 @@ struct Backends {
   std::vector<std::string> proxies;  // names of the MQTTProxy objects
   std::uint16_t max_topic_bytes = 4'096;
   std::uint16_t max_topic_levels = 128;
+  /// Why the process is of no more use; empty while it is. Without it /healthz always says that it lives.
+  std::function<std::string()> reason_not_alive{};
 };
 
 /// Life: construct → start() → stop(). What it is given outlives it. HTTP threads touch nothing else.
