@@ -21,7 +21,7 @@ check() {
 
 bootstrap() { # DIR
   local mirror
-  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
+  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | sed -n 1p)
   [ -n "$mirror" ] || die "no package sources here; apt-get update comes first"
   debootstrap --variant=minbase "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$1" "$mirror" >&2
   : >"$1/etc/apt/sources.list"
