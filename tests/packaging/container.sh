@@ -10,17 +10,15 @@ die() {
   echo "container.sh: $*" >&2
   exit 1
 }
-as_user() {
-  setpriv --reuid="$uid" --regid="$gid" --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
-}
+as_user=(setpriv --reuid="$uid" --regid="$gid" --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all)
 
-if as_user "$health" 2>/dev/null; then die "the health check is content before there is anything"; fi
-HOSTNAME=container as_user "$@" </dev/null &
+if "${as_user[@]}" "$health" 2>/dev/null; then die "the health check is content before there is anything"; fi
+HOSTNAME=container "${as_user[@]}" "$@" </dev/null &
 daemon=$!
 trap 'kill -KILL "$daemon" 2>/dev/null || true' EXIT
 
 deadline=$((SECONDS + 60))
-until as_user "$health" 2>/dev/null; do
+until "${as_user[@]}" "$health" 2>/dev/null; do
   kill -0 "$daemon" 2>/dev/null || die "it has ended"
   [ "$SECONDS" -lt "$deadline" ] || die "the health check is never content"
   sleep 0.1
