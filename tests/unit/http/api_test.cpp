@@ -19,8 +19,8 @@ class ApiTest : public ::testing::Test {
   Answer ask(std::string_view method, const std::string& target, std::string_view body = {},
              std::string_view authorization = {}) {
     const Api api(
-        config_, registry_, [this] { return reasons_; }, Backends{bus_, sessions_, {"mqttproxy", "empty"}, 4'096, 128},
-        counters_);
+        config_, registry_, [this] { return reasons_; },
+        Backends{bus_, sessions_, {"mqttproxy", "empty"}, 4'096, 128, [this] { return reason_not_alive_; }}, counters_);
     const Request request{method, target, authorization, has_origin_};
     takes_body_ = api.max_body_bytes(request) != 0;
     return api.answer(request, params_, body);
@@ -65,10 +65,20 @@ class ApiTest : public ::testing::Test {
   FakeBus bus_;
   FakeSessions sessions_;
   std::vector<std::string> reasons_;
+  std::string reason_not_alive_;
   Params params_;
   bool has_origin_ = false;
   bool takes_body_ = false;
 };
+
+TEST_F(ApiTest, HealthSaysWhyTheProcessIsOfNoUse) {
+  reasons_ = {"kafka"};
+  EXPECT_EQ(ask("GET", "/healthz").status, 200) << "readiness has no say in it";
+  reason_not_alive_ = "worker 1 does not answer";
+  const Answer answer = ask("GET", "/healthz");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.body, R"({"alive":false,"reasons":["worker 1 does not answer"]})");
+}
 
 // ---- who may ask for what
 
