@@ -12,14 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-
 #include "mqttproxy/cluster/session_store.hpp"
 #include "mqttproxy/pipeline/context.hpp"
 #include "mqttproxy/session/core.hpp"
 #include "mqttproxy/util/rate_limit.hpp"
 
 #include "arrival.hpp"
+#include "descriptor.hpp"
 #include "output.hpp"
 #include "shared.hpp"
 
@@ -49,8 +48,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
 
   // Entry points, each called by the worker once per event. Afterwards the connection may be gone.
   void start(session::Handle self, std::string_view received);
-  void on_readable(const boost::system::error_code& error);
-  void on_writable(const boost::system::error_code& error);
+  void on_readable();
+  void on_writable();
   void on_room();
   void on_time();  // what it was too early for may be due
   void on_filter_result(pipeline::FilterResult result);
@@ -140,9 +139,9 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::string_view note_overdue();
   void park(Park why);
   void unpark(Park why);
-  void go_on();  // after anything that may have changed: close, move home, or arm what has to be awaited
-  void arm_read();
-  void arm_write();
+  void go_on();  // after anything that may have changed: close, move home, or wait for what has to come
+  void await_socket();
+  void move_home(unsigned home);
   void lost(std::string_view detail);
   void publish_will();
   void run_disconnect_pipeline();
@@ -151,7 +150,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
 
   Worker& worker_;
   ProxyRuntime& proxy_;
-  boost::asio::posix::stream_descriptor descriptor_;
+  Descriptor descriptor_;
   std::unique_ptr<TlsStream> tls_;  // nullptr: plain
   Places::Place place_;
   session::Core core_;
@@ -171,8 +170,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::uint16_t waiting_node_ = 0;  // of the pipeline whose filter is pending
   std::uint8_t parked_ = 0;
   bool settled_ = false;
-  bool read_armed_ = false;
-  bool write_armed_ = false;
+  std::uint8_t watched_ = 0;  // the events the poller is to tell of
+  bool read_posted_ = false;
   bool peer_gone_ = false;
   bool admitted_ = false;  // by connectionLimit
   bool awaits_proxy_header_ = false;

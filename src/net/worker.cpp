@@ -38,6 +38,7 @@ Worker::Worker(unsigned index, const config::Config& config, Shared& shared)
       io_(1),
       work_(boost::asio::make_work_guard(io_)),
       sweep_timer_(io_),
+      poller_(io_, [this](std::uint64_t id, std::uint32_t events) { on_event(id, events); }),
       fanout_(*this, config.node),
       wills_(*this),
       read_buffer_(std::make_unique<char[]>(kReadBytes + kMergeBytes)),
@@ -70,6 +71,7 @@ void Worker::add_listener(std::size_t proxy, int fd, const TlsContext* tls, bool
 
 void Worker::start() {
   for (Listener& listener : listeners_) await_connections(listener);
+  poller_.start();
   schedule_sweep();
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
@@ -125,6 +127,17 @@ bool Worker::remove_session(ProxyRuntime& proxy, std::string_view client_id) {
 
 void Worker::set_deadline(Handle connection, Clock::time_point deadline) noexcept {
   if (Cell* cell = connections_.find(connection)) cell->deadline = deadline;
+}
+
+void Worker::on_event(std::uint64_t id, std::uint32_t events) {
+  const Handle handle = handle_of(id);
+  // The first may end the connection. An error is for both to find.
+  if ((events & ~std::uint32_t{EPOLLIN}) != 0) {
+    if (Connection* connection = find(handle)) connection->on_writable();
+  }
+  if ((events & ~std::uint32_t{EPOLLOUT}) != 0) {
+    if (Connection* connection = find(handle)) connection->on_readable();
+  }
 }
 
 void Worker::erase(Handle connection) {
