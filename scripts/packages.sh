@@ -12,7 +12,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev libyaml-cpp-dev librdkafka-dev
-  nlohmann-json3-dev libssl-dev libcpp-httplib-dev libspdlog-dev libre2-dev libcli11-dev prometheus-cpp-dev
+  nlohmann-json3-dev libssl-dev libcpp-httplib-dev libspdlog-dev libre2-dev libjemalloc-dev libcli11-dev prometheus-cpp-dev
   libsystemd-dev libgtest-dev libgmock-dev)
 packaging=(dpkg-dev file)
 run=(mosquitto-clients kcat curl)

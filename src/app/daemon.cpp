@@ -6,6 +6,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -188,7 +189,11 @@ class Daemon {
     config_ = std::move(next);
     hashing_.set_max_waiting(config_->node.limits.max_waiting_passwords);
     spdlog::set_level(spdlog::level::from_str(config_->node.log.level));
-    api_.reload(config_->node.api, config_->node.limits);
+    try {
+      api_.reload(config_->node.api, config_->node.limits);
+    } catch (const std::runtime_error& error) {  // no memory for TLS
+      spdlog::error("api not reloaded error=\"{}\"", error.what());
+    }
     end_retired();
   }
 

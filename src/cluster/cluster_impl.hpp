@@ -157,6 +157,8 @@ class ClusterImpl final : public Cluster,
   void do_recover(Seat seat, const Recovery& recovery);
   void forget(Seat seat);
   void claim_early();
+  /// Persistent ones, of all nodes.
+  [[nodiscard]] std::size_t sessions() const;
   void begin_round(Clock::time_point now);
   void end_round();
   void write_stewards(Clock::time_point now);

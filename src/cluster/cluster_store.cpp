@@ -105,7 +105,19 @@ Partition* ClusterImpl::partition_of(std::string_view client) {
 void ClusterImpl::do_claim(Seat seat, const ClaimRequest& request) {
   // With so much waiting for Kafka the client would not be served in time: its worker refuses it.
   if (unstored_.size() > kMaxUnstoredClaims) return;
-  partition_of(client_name(request.proxy, request.client_id))->claim(seat, request);
+  const std::string client = client_name(request.proxy, request.client_id);
+  Partition& partition = *partition_of(client);
+  if (!request.clean && request.max_sessions != 0 && partition.loaded() && sessions() >= request.max_sessions) {
+    const Entry* known = partition.view().find(client);
+    if (known == nullptr || !known->session) return claimed(seat, {.refused = true});
+  }
+  partition.claim(seat, request);
+}
+
+std::size_t ClusterImpl::sessions() const {
+  std::size_t sessions = 0;
+  for (const auto& partition : partitions_) sessions += partition->view().sessions();
+  return sessions;
 }
 
 /// A session that a worker took up before it knew where its messages begin would miss some.

@@ -132,6 +132,7 @@ void read_limits(Object& section, LimitsConfig& limits) {
   read_number(section, "maxWaitingPasswords", limits.max_waiting_passwords, 1, kMaxQueueMessages);
   limits.session_expiry =
       section.duration_or("sessionExpiry", limits.session_expiry, milliseconds(1'000), kMaxSessionExpiry);
+  read_number(section, "maxSessions", limits.max_sessions, 0, kMaxConnections);
   read_number(section, "maxFiltersPerSession", limits.max_filters_per_session, 1, kMaxQueueMessages);
   read_number(section, "inflightWindow", limits.inflight_window, 1, kMaxStringBytes);
   read_number(section, "sessionQueueMessages", limits.session_queue_messages, 1, kMaxQueueMessages);

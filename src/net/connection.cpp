@@ -38,7 +38,7 @@ constexpr std::uint8_t bit(Park why) noexcept {
 Connection::Connection(Worker& worker, ProxyRuntime& proxy, Arrival& arrival)
     : worker_(worker),
       proxy_(proxy),
-      descriptor_(worker.io(), arrival.fd),
+      descriptor_(arrival.fd),
       tls_(std::move(arrival.tls)),
       place_(std::move(arrival.place)),
       core_(*this, proxy.settings, worker.counters().packets),
@@ -56,13 +56,13 @@ Connection::~Connection() {
 void Connection::start(session::Handle self, std::string_view received) {
   self_ = self;
   worker_.set_deadline(self_, Worker::Clock::now() + worker_.limits().connect_timeout);
-  received.empty() ? go_on() : consume(received);
+  // Just accepted, its first packet has often come already; then a connection that moves home was never registered
+  // here.
+  received.empty() ? on_readable() : consume(received);
 }
 
-void Connection::on_readable(const boost::system::error_code& error) {
-  read_armed_ = false;
-  if (error) return lost("connection reset");
-  if (worker_.reading_stopped() || parked_ != 0) return;
+void Connection::on_readable() {
+  if (worker_.reading_stopped() || parked_ != 0) return go_on();
   if (awaits_proxy_header_) return read_proxy_header();
   const bool large = stash_.size() > Worker::kMergeBytes;  // then one incomplete packet of known size
   const std::size_t room =
@@ -192,14 +192,11 @@ void Connection::send(std::string_view bytes, const session::DeliveryPtr& large)
     unsent_replies_ += static_cast<std::uint32_t>(bytes.size());
     output_.append(bytes);
   }
-  arm_write();
   if (unsent_replies_ > kMaxUnsentReplies) park(Park::Output);
 }
 
-void Connection::on_writable(const boost::system::error_code& error) {
-  write_armed_ = false;
-  if (error) return lost("connection reset");
-  if (tls_ && tls_->read_wants_write() && output_.empty()) return on_readable({});
+void Connection::on_writable() {
+  if (output_.empty()) return on_readable();  // of TLS, or the peer is gone
   std::array<iovec, 3> parts = output_.parts();
   output_.consume(write(parts));
   unsent_replies_ = std::min(unsent_replies_, static_cast<std::uint32_t>(output_.copied_bytes()));
@@ -207,8 +204,6 @@ void Connection::on_writable(const boost::system::error_code& error) {
     std::string& buffer = worker_.reply_buffer();
     buffer.clear();
     flush(buffer);
-  } else {
-    arm_write();
   }
   if ((parked_ & bit(Park::Output)) != 0 && unsent_replies_ <= kMaxUnsentReplies / 2) return unpark(Park::Output);
   go_on();
@@ -249,13 +244,7 @@ void Connection::touch() {
 void Connection::go_on() {
   if (core_.state() == session::Core::State::Closed) return end(core_.close_cause(), core_.close_detail());
   if (peer_gone_) return end(CloseCause::ConnectionLost, "connection lost while sending");
-  if (move_to_) {
-    worker_.move_home(self_, *move_to_,
-                      Arrival{descriptor_.release(), proxy_.index, std::move(address_), std::move(stash_),
-                              std::move(tls_), false, std::move(place_)});
-    return;
-  }
-  if (parked_ == 0 && !worker_.reading_stopped()) arm_read();
+  move_to_ ? move_home(*move_to_) : await_socket();
 }
 
 void Connection::end(CloseCause cause, std::string_view detail) {
@@ -275,8 +264,8 @@ void Connection::end(CloseCause cause, std::string_view detail) {
   if (tls_ && !peer_gone_ && output_.empty()) tls_->close();
   if (core_.close_cause() == CloseCause::ConnectRefused) {
     // Bytes left unread would turn close() into a reset that can overtake the CONNACK.
-    ::shutdown(descriptor_.native_handle(), SHUT_WR);
-    (void)::recv(descriptor_.native_handle(), worker_.read_buffer(), Worker::kReadBytes, MSG_DONTWAIT);
+    ::shutdown(descriptor_.get(), SHUT_WR);
+    (void)::recv(descriptor_.get(), worker_.read_buffer(), Worker::kReadBytes, MSG_DONTWAIT);
   }
   worker_.erase(self_);
 }

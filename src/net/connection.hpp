@@ -12,14 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-
 #include "mqttproxy/cluster/session_store.hpp"
 #include "mqttproxy/pipeline/context.hpp"
 #include "mqttproxy/session/core.hpp"
 #include "mqttproxy/util/rate_limit.hpp"
 
 #include "arrival.hpp"
+#include "descriptor.hpp"
 #include "output.hpp"
 #include "shared.hpp"
 
@@ -56,8 +55,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
 
   // Entry points, each called by the worker once per event. Afterwards the connection may be gone.
   void start(session::Handle self, std::string_view received);
-  void on_readable(const boost::system::error_code& error);
-  void on_writable(const boost::system::error_code& error);
+  void on_readable();
+  void on_writable();
   void on_room();
   void on_time();  // what it was too early for may be due
   /// A reload: what was published before is settled before anything goes to producers that may be others, so that
@@ -105,6 +104,9 @@ class Connection final : public session::Host, public pipeline::Suspender {
   bool settled_before_reload();
   /// One of the proxy's maxAllowedConnection places; end() gives it back. A takeover always gets one.
   session::Step take_place(std::string_view client_id, session::ConnectAnswer& answer);
+  /// limits.maxSessions, without a session store: that has a count of its own.
+  session::Step admit_session(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
+  session::Step refuse_session(session::ConnectAnswer& answer);
   void attach(const mqtt::Connect& packet, std::string_view client_id, session::ConnectAnswer& answer);
   /// What the filters see of CONNECT: with `username: fromCertificate` the certificate's name instead of what the
   /// packet says.
@@ -155,9 +157,9 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::string_view note_overdue();
   void park(Park why);
   void unpark(Park why);
-  void go_on();  // after anything that may have changed: close, move home, or arm what has to be awaited
-  void arm_read();
-  void arm_write();
+  void go_on();  // after anything that may have changed: close, move home, or wait for what has to come
+  void await_socket();
+  void move_home(unsigned home);
   void lost(std::string_view detail);
   void publish_will();
   void run_disconnect_pipeline();
@@ -166,7 +168,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
 
   Worker& worker_;
   ProxyRuntime& proxy_;
-  boost::asio::posix::stream_descriptor descriptor_;
+  Descriptor descriptor_;
   std::unique_ptr<TlsStream> tls_;  // nullptr: plain
   Places::Place place_;
   session::Core core_;
@@ -185,8 +187,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::int16_t kafka_error_ = 0;
   std::uint8_t parked_ = 0;
   bool settled_ = false;
-  bool read_armed_ = false;
-  bool write_armed_ = false;
+  std::uint8_t watched_ = 0;  // the events the poller is to tell of
+  bool read_posted_ = false;
   bool peer_gone_ = false;
   bool admitted_ = false;      // by connectionLimit
   bool settle_first_ = false;  // see on_new_pipelines()

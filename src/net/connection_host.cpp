@@ -85,6 +85,7 @@ Step Connection::on_connect(const mqtt::Connect& packet, session::ConnectAnswer&
   if (step == Step::Done && worker_.shared().store != nullptr && !packet.client_id.empty()) {
     step = claim(packet, client_id, answer);
   }
+  if (step == Step::Done && !seated_) step = admit_session(packet, client_id, answer);
   if (step == Step::Done) step = take_place(client_id, answer);
   if (step == Step::Done) seated_ ? resume(packet, client_id, answer) : attach(packet, client_id, answer);
   if (step == Step::Close && core_.client_id().empty()) core_.set_client_id(std::string(client_id));  // for the log
@@ -162,6 +163,21 @@ Step Connection::take_place(std::string_view client_id, session::ConnectAnswer& 
   connected.fetch_sub(1, std::memory_order_relaxed);
   answer.return_code = ConnectReturnCode::ServerUnavailable;
   answer.detail = "refused by maxAllowedConnection";
+  return Step::Close;
+}
+
+Step Connection::admit_session(const mqtt::Connect& packet, std::string_view client_id,
+                               session::ConnectAnswer& answer) {
+  const std::uint32_t limit = worker_.limits().max_sessions;
+  if (packet.clean_session || limit == 0 || worker_.persistent_sessions() < limit) return Step::Done;
+  const session::Session* known = proxy_.registry.find(proxy_.registry.find(client_id));
+  return known != nullptr && !known->clean_session ? Step::Done : refuse_session(answer);
+}
+
+Step Connection::refuse_session(session::ConnectAnswer& answer) {
+  worker_.counters().events[Event::SessionsRefused].add();
+  answer.return_code = ConnectReturnCode::ServerUnavailable;
+  answer.detail = "refused by limits.maxSessions";
   return Step::Close;
 }
 

@@ -20,7 +20,7 @@ void Connection::read_proxy_header() {
   while (header.state == ProxyHeader::State::Incomplete) {
     // Not a byte more: what follows is TLS, or MQTT.
     char* buffer = worker_.read_buffer();
-    const Io received = read_plain(descriptor_.native_handle(), buffer, header.bytes - stash_.size());
+    const Io received = read_plain(descriptor_.get(), buffer, header.bytes - stash_.size());
     if (received.bytes == 0) return on_no_bytes(received.status);
     stash_.append(buffer, received.bytes);
     header = parse_proxy_header(stash_);
@@ -44,7 +44,7 @@ void Connection::read_proxy_header() {
 }
 
 Io Connection::read(char* buffer, std::size_t room) {
-  if (!tls_) return read_plain(descriptor_.native_handle(), buffer, room);
+  if (!tls_) return read_plain(descriptor_.get(), buffer, room);
   const bool handshake = !tls_->established();
   const Io io = tls_->read(buffer, room);
   if (handshake && tls_->established()) {
@@ -69,33 +69,37 @@ std::string_view Connection::note_overdue() {
 }
 
 std::size_t Connection::write(std::span<iovec> parts) {
-  const Io io = tls_ ? tls_->write(parts) : write_plain(descriptor_.native_handle(), parts);
+  const Io io = tls_ ? tls_->write(parts) : write_plain(descriptor_.get(), parts);
   // Never WantRead: only a handshake would have to read before it writes, and there is no second one.
   peer_gone_ = io.status != IoStatus::Done && io.status != IoStatus::WantWrite;
   worker_.counters().events[Event::BytesOut].add(io.bytes);
   return io.bytes;
 }
 
-void Connection::arm_read() {
+void Connection::await_socket() {
+  const bool reads = parked_ == 0 && !worker_.reading_stopped();
   // On its way home it may have been read to the end by another worker: the stream knows.
-  if (tls_ && tls_->read_wants_write()) return arm_write();
-  if (std::exchange(read_armed_, true)) return;
-  const auto on_event = [&worker = worker_, self = self_](const boost::system::error_code& error) {
-    if (Connection* connection = worker.find(self)) connection->on_readable(error);
-  };
-  if (tls_ && tls_->unread()) {  // no readiness will say so
-    boost::asio::post(worker_.io(), [on_event] { on_event({}); });
-  } else {
-    descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_read, on_event);
-  }
+  const bool read_wants_write = tls_ && tls_->read_wants_write();
+  std::uint8_t wanted = 0;
+  if (reads && !read_wants_write) wanted |= EPOLLIN;
+  if (!output_.empty() || (reads && read_wants_write)) wanted |= EPOLLOUT;
+  if (!worker_.watch(descriptor_.get(), self_, watched_, wanted)) return lost("no memory for its socket");
+  watched_ = wanted;
+  if (!reads || read_wants_write || !tls_ || !tls_->unread()) return;
+  if (std::exchange(read_posted_, true)) return;  // no readiness will say so
+  boost::asio::post(worker_.io(), [&worker = worker_, self = self_] {
+    Connection* connection = worker.find(self);
+    if (connection == nullptr) return;
+    connection->read_posted_ = false;
+    connection->on_readable();
+  });
 }
 
-void Connection::arm_write() {
-  if (std::exchange(write_armed_, true)) return;
-  descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_write,
-                         [&worker = worker_, self = self_](const boost::system::error_code& error) {
-                           if (Connection* connection = worker.find(self)) connection->on_writable(error);
-                         });
+void Connection::move_home(unsigned home) {
+  (void)worker_.watch(descriptor_.get(), self_, watched_, 0);
+  worker_.move_home(self_, home,
+                    Arrival{descriptor_.release(), proxy_.index, std::move(address_), std::move(stash_),
+                            std::move(tls_), false, std::move(place_)});
 }
 
 void Connection::lost(std::string_view detail) {

@@ -73,6 +73,7 @@ constexpr Family<Event> kCounters[] = {
     {Event::ParkedSession, kParks, kParksHelp, "cause", "session"},
     {Event::ParkedRate, kParks, kParksHelp, "cause", "rate"},
     {Event::ConnectsLimited, "mqttproxy_connects_limited_total", "CONNECT packets refused by connectionLimit."},
+    {Event::SessionsRefused, "mqttproxy_sessions_refused_total", "CONNECT packets refused by limits.maxSessions."},
     {Event::Stored, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "stored"},
     {Event::DeadLettered, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dead_lettered"},
     {Event::Dropped, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dropped"},
@@ -122,6 +123,8 @@ constexpr Family<session::OutboxEvent> kOutboxGauges[] = {
     {session::OutboxEvent::Queued, "mqttproxy_session_queue_messages", "Messages that wait in sessions."},
     {session::OutboxEvent::QueuedBytes, "mqttproxy_session_queue_bytes", "The same in bytes."},
     {session::OutboxEvent::Subscriptions, "mqttproxy_subscriptions", "Subscriptions of all sessions."},
+    {session::OutboxEvent::Persistent, "mqttproxy_sessions_persistent",
+     "Sessions of this node that outlive their connections."},
     {session::OutboxEvent::Inflight, "mqttproxy_downlink_inflight", "Messages sent with QoS 1 and not acknowledged."},
 };
 

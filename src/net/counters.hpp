@@ -30,6 +30,7 @@ enum class Event : std::uint8_t {
   ParkedSession,
   ParkedRate,
   ConnectsLimited,  // refused by connectionLimit
+  SessionsRefused,  // limits.maxSessions
   Unacked,          // gauge: PUBLISH packets without a final answer
   Stored,
   DeadLettered,

@@ -2,34 +2,17 @@
 
 #include <cerrno>
 #include <system_error>
-#include <utility>
 
-#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "descriptor.hpp"
 
 namespace mqttproxy::net {
 
 namespace {
 
 constexpr int kBacklog = 4'096;  // the kernel cuts it to net.core.somaxconn
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor& operator=(Descriptor&&) = delete;
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 [[noreturn]] void fail(const boost::asio::ip::tcp::endpoint& endpoint, const char* what) {
   const int error = errno;
@@ -74,6 +57,8 @@ std::vector<int> listen_sockets(const config::Endpoint& wanted, unsigned count) 
   sockets.reserve(count);
   for (unsigned i = 0; i < count; ++i) {
     sockets.push_back(bind_socket(endpoint, true));
+    const int on = 1;  // the accepted sockets inherit it
+    ::setsockopt(sockets.back().get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (::listen(sockets.back().get(), kBacklog) != 0) fail(endpoint, "listen on");
   }
   std::vector<int> fds;

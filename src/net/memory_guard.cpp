@@ -2,7 +2,11 @@
 
 #include <fstream>
 
+#ifdef MQTTPROXY_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#else
 #include <malloc.h>
+#endif
 #include <unistd.h>
 
 #include "mqttproxy/util/log.hpp"
@@ -21,6 +25,16 @@ std::uint64_t resident_bytes() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+/// What the allocator only keeps goes back to the kernel.
+void purge() {
+#ifdef MQTTPROXY_JEMALLOC
+  static_assert(MALLCTL_ARENAS_ALL == 4096);
+  ::mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);
+#else
+  ::malloc_trim(0);
+#endif
+}
+
 }  // namespace
 
 void MemoryGuard::look(std::chrono::steady_clock::time_point now) {
@@ -28,7 +42,7 @@ void MemoryGuard::look(std::chrono::steady_clock::time_point now) {
   std::uint64_t bytes = resident_bytes();
   if (limit != 0 && bytes > limit && now >= next_trim_) {
     next_trim_ = now + kTrimInterval;
-    ::malloc_trim(0);
+    purge();
     bytes = resident_bytes();
   }
   bytes_.store(bytes, std::memory_order_relaxed);

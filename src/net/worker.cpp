@@ -38,6 +38,7 @@ Worker::Worker(unsigned index, std::shared_ptr<const config::Config> config, Sha
       io_(1),
       work_(boost::asio::make_work_guard(io_)),
       sweep_timer_(io_),
+      poller_(io_, [this](std::uint64_t id, std::uint32_t events) { on_event(id, events); }),
       fanout_(*this, config_->node),
       wills_(*this),
       read_buffer_(std::make_unique<char[]>(kReadBytes + kMergeBytes)),
@@ -77,6 +78,7 @@ void Worker::add_listener(std::size_t proxy, int fd, bool proxy_protocol) {
 
 void Worker::start() {
   for (Listener& listener : listeners_) await_connections(listener);
+  poller_.start();
   schedule_sweep();
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
@@ -112,6 +114,12 @@ Connection* Worker::find(Handle connection) noexcept {
   return cell == nullptr ? nullptr : cell->connection.get();
 }
 
+std::size_t Worker::persistent_sessions() const noexcept {
+  std::size_t sessions = 0;
+  for (const Worker* peer : peers_) sessions += peer->counters_.outbox[session::OutboxEvent::Persistent].get();
+  return sessions;
+}
+
 ProxyRuntime* Worker::proxy(std::string_view name) noexcept {
   const auto it =
       std::ranges::find(proxies_, name, [](const ProxyRuntime& proxy) { return std::string_view(proxy.config->name); });
@@ -132,6 +140,17 @@ bool Worker::remove_session(ProxyRuntime& proxy, std::string_view client_id) {
 
 void Worker::set_deadline(Handle connection, Clock::time_point deadline) noexcept {
   if (Cell* cell = connections_.find(connection)) cell->deadline = deadline;
+}
+
+void Worker::on_event(std::uint64_t id, std::uint32_t events) {
+  const Handle handle = handle_of(id);
+  // The first may end the connection. An error is for both to find.
+  if ((events & ~std::uint32_t{EPOLLIN}) != 0) {
+    if (Connection* connection = find(handle)) connection->on_writable();
+  }
+  if ((events & ~std::uint32_t{EPOLLOUT}) != 0) {
+    if (Connection* connection = find(handle)) connection->on_readable();
+  }
 }
 
 void Worker::erase(Handle connection) {

@@ -28,10 +28,19 @@
 #include "connection.hpp"
 #include "counters.hpp"
 #include "fanout.hpp"
+#include "poller.hpp"
 #include "shared.hpp"
 #include "wills.hpp"
 
 namespace mqttproxy::net {
+
+/// A handle as one number, for those who know no handles.
+[[nodiscard]] constexpr std::uint64_t id_of(session::Handle handle) noexcept {
+  return std::uint64_t{handle.slot} << 32U | handle.generation;
+}
+[[nodiscard]] constexpr session::Handle handle_of(std::uint64_t id) noexcept {
+  return {static_cast<std::uint32_t>(id >> 32U), static_cast<std::uint32_t>(id)};
+}
 
 class Worker final : public kafka::ReportSink, public downlink::WorkerPort, public cluster::OwnerPort {
  public:
@@ -52,6 +61,8 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   [[nodiscard]] std::uint64_t subscriptions() const noexcept {
     return counters_.outbox[session::OutboxEvent::Subscriptions].get();
   }
+  /// Of all workers; others may be at work on theirs. Any thread.
+  [[nodiscard]] std::size_t persistent_sessions() const noexcept;
   void on_claimed(cluster::Seat seat, cluster::Claimed claimed) override;
   void on_stored(cluster::Seat seat, std::uint64_t token) override;
   void on_lost(cluster::Seat seat, cluster::Loss loss) override;
@@ -99,6 +110,10 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   /// Disconnects the client and drops its session. False: there is none.
   bool remove_session(ProxyRuntime& proxy, std::string_view client_id);
   void set_deadline(session::Handle connection, Clock::time_point deadline) noexcept;
+  /// Poller::watch for a connection, whose on_readable() and on_writable() are called then.
+  [[nodiscard]] bool watch(int fd, session::Handle connection, std::uint32_t before, std::uint32_t wanted) noexcept {
+    return poller_.watch(fd, id_of(connection), before, wanted);
+  }
   void erase(session::Handle connection);
   void wait_for_room(session::Handle connection);
   /// on_time() with the next sweep.
@@ -128,6 +143,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
     bool paused = false;                      // accept failed; the next sweep tries again
   };
 
+  void on_event(std::uint64_t id, std::uint32_t events);
   void await_connections(Listener& listener);
   void accept_batch(Listener& listener);
   [[nodiscard]] std::optional<Places::Place> find_place(const Listener& listener, const boost::asio::ip::address& peer);
@@ -152,6 +168,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer sweep_timer_;
+  Poller poller_;
   Fanout fanout_;
   std::vector<Worker*> peers_;
   std::deque<Listener> listeners_;

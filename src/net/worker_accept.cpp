@@ -3,7 +3,6 @@
 #include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,8 +64,6 @@ std::optional<Places::Place> Worker::find_place(const Listener& listener, const 
 }
 
 void Worker::welcome(const Listener& listener, Arrival arrival) {
-  const int on = 1;
-  ::setsockopt(arrival.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (listener.tls != nullptr) {
     SslPtr ssl = listener.tls->accept(arrival.fd);
     if (!ssl) {  // out of memory

@@ -10,13 +10,12 @@ namespace mqttproxy::net {
 using session::Handle;
 
 cluster::Seat Worker::seat(Handle connection) const noexcept {
-  return {index_, std::uint64_t{connection.slot} << 32U | connection.generation};
+  return {index_, id_of(connection)};
 }
 
 template <class Call>
 void Worker::post_to(cluster::Seat seat, Call&& call) {
-  const Handle handle{static_cast<std::uint32_t>(seat.connection >> 32U), static_cast<std::uint32_t>(seat.connection)};
-  boost::asio::post(io_, [this, handle, run = std::forward<Call>(call)]() mutable {
+  boost::asio::post(io_, [this, handle = handle_of(seat.connection), run = std::forward<Call>(call)]() mutable {
     if (Connection* connection = find(handle)) run(*connection);
   });
 }

@@ -71,6 +71,7 @@ Session& Registry::make(Handle handle, std::string_view client_id, bool clean_se
   session.connection = connection;
   session.connected_at = std::chrono::system_clock::now();
   by_client_id_.emplace(session.client_id, handle);
+  if (!clean_session) counters_[OutboxEvent::Persistent].add();
   return session;
 }
 
@@ -187,6 +188,7 @@ void Registry::erase(Handle session) {
   Session& known = *sessions_.find(session);
   subscriptions_.clear(session.slot, known.filters);
   by_client_id_.erase(known.client_id);
+  if (!known.clean_session) counters_[OutboxEvent::Persistent].sub();
   sessions_.erase(session);
 }
 

@@ -265,3 +265,45 @@ def test_passwords_beyond_the_limit_are_answered_with_3_and_counted(start_daemon
     assert refused > 0 and refused + answers.count(mqtt.connack(0)) == len(clients)
     daemon.wait_metric(refused, "mqttproxy_password_checks_refused_total")
     daemon.wait_metric(refused, "mqttproxy_connects_total", return_code="3")
+
+
+def persistent(daemon: Daemon, client_id: str) -> bytes:
+    """The answer to a CONNECT with clean session 0, which ends at once."""
+    with Client(daemon.address()) as client:
+        client.send(mqtt.connect(client_id, clean=False))
+        return client.receive(4)
+
+
+@pytest.mark.parametrize("mode", ["local", "kafka"])
+def test_sessions_beyond_the_limit_are_refused_and_those_there_are_live_on(start_daemon, mode: str) -> None:
+    downlink = {"mode": mode} | ({"backend": ["embedded"]} if mode == "kafka" else {})
+    daemon = start_daemon(config.simple(limits={"maxSessions": 3}, downlink=downlink))
+    daemon.wait_ready()
+    for number in range(3):
+        assert persistent(daemon, f"c{number}") == mqtt.connack(0)
+    if mode == "kafka":
+        daemon.wait_metric(3, "mqttproxy_cluster_sessions")
+    else:
+        daemon.wait_metric(3, "mqttproxy_sessions_persistent")
+    assert persistent(daemon, "c3") == mqtt.connack(3)
+    daemon.wait_log('client_id="c3" .*refused by limits.maxSessions')
+    daemon.wait_metric(1, "mqttproxy_sessions_refused_total")
+    assert persistent(daemon, "c1") == mqtt.connack(0, session_present=True)
+    connected(daemon.address(), "clean").end()
+    connected(daemon.address(), "c0").end()  # a clean start gives its place to another one
+    wait_until("a place", lambda: persistent(daemon, "c3") == mqtt.connack(0))
+    assert persistent(daemon, "c0") == mqtt.connack(3)
+
+
+def test_a_message_too_large_is_the_business_of_its_sender_alone(start_daemon) -> None:
+    """Others with messages on their way at the same time get their acknowledgements."""
+    daemon = start_daemon(config.simple(limits={"maxPacketSize": 1_000}, kafka={"properties": {"linger.ms": 200}}))
+    others = [connected(daemon.address(), f"other{i}") for i in range(8)]
+    large = connected(daemon.address(), "large")
+    for other in others:
+        other.send(*(mqtt.publish("t", b"x" * 900, qos=1, packet_id=i) for i in range(1, 21)))
+    large.send(mqtt.publish("t", b"fits", qos=1, packet_id=1), mqtt.publish("t", b"x" * 1_000, qos=1, packet_id=2))
+    large.expect_closed()
+    for other in others:
+        other.expect(*(mqtt.puback(i) for i in range(1, 21)))
+        other.end()

@@ -54,15 +54,17 @@ struct ClaimRequest {
   std::string proxy;
   std::string client_id;
   bool clean = true;
+  std::uint32_t max_sessions = 0;                   // of all nodes; 0: any number
   std::chrono::seconds expiry{0};                   // of the session, once it is offline
   std::chrono::steady_clock::time_point read_at{};  // when CONNECT was read
 };
 
 struct Claimed {
+  bool refused = false;  // it would be a session beyond ClaimRequest::max_sessions: nothing was claimed
   bool session_present = false;
   /// No other node has served the client since this one did: what the worker still knows of it holds.
   bool unbroken = false;
-  Cut cut;  // of a persistent session
+  Cut cut{};  // of a persistent session
 };
 
 /// Why a connection has to end.

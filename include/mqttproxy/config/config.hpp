@@ -81,6 +81,7 @@ struct LimitsConfig {
   std::uint32_t max_waiting_wills = 10'000;                          // per worker, while a producer queue is full
   std::uint32_t max_waiting_passwords = 1'000;                       // CONNECT packets with a slow password hash
   std::chrono::milliseconds session_expiry{std::chrono::hours(24)};  // of an offline persistent session
+  std::uint32_t max_sessions = 0;                                    // persistent ones, connected or not; 0: any number
   std::uint32_t max_filters_per_session = 10'000;
   std::uint16_t inflight_window = 20;            // QoS 1 messages sent to a client and not acknowledged
   std::uint32_t session_queue_messages = 1'000;  // waiting behind the window, or for an offline client

@@ -20,6 +20,7 @@ enum class OutboxEvent : std::uint8_t {
   QueuedBytes,    // gauge
   Inflight,       // gauge: sent with QoS 1, not acknowledged
   Subscriptions,  // gauge
+  Persistent,     // gauge: sessions that outlive their connections
   Sent0,
   Sent1,
   Resent,
