@@ -4,6 +4,8 @@
 #   packages.sh run        build, and the command line clients of the quick start
 #   packages.sh test       run, and what scripts/test.sh needs: Python, a Java runtime and Maven for a real Kafka, load
 #                          balancers (Debian starts them when it has installed them) and tools for network namespaces
+#   packages.sh bench      build, and what scripts/bench.sh needs: Kafka, a peer (Debian starts mosquitto when it has
+#                          installed it)
 #   packages.sh all        test, and what `scripts/test.sh --all` needs: clang for fuzzing and linting
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -13,7 +15,8 @@ build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev 
   libgtest-dev libgmock-dev)
 run=(mosquitto-clients kcat curl)
 test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2)
-all=(clang clang-tidy clang-format libclang-rt-14-dev llvm)
+bench=(python3 python3-venv openssl default-jre-headless maven mosquitto)
+all=(clang clang-tidy clang-format libclang-rt-14-dev llvm valgrind)
 # Node.js may be there without being Debian's, whose packages would then be in conflict with it.
 if ! have npm; then all+=(nodejs npm); fi
 
@@ -21,6 +24,7 @@ case ${1:-} in
   build) wanted=("${build[@]}") ;;
   run) wanted=("${build[@]}" "${run[@]}") ;;
   test) wanted=("${build[@]}" "${run[@]}" "${test[@]}") ;;
+  bench) wanted=("${build[@]}" "${bench[@]}") ;;
   all) wanted=("${build[@]}" "${run[@]}" "${test[@]}" "${all[@]}") ;;
   *) usage ;;
 esac

@@ -31,7 +31,7 @@ trap interrupted INT TERM
 # What a test runner said last, for the table.
 summary_of() { # LOG
   sed -nE -e 's/^=+ (.*(passed|failed|error).*) =+$/\1/p' -e 's/^([0-9]+% tests passed.*)$/\1/p' \
-    -e 's/^(caught: .*)$/\1/p' "$1" | tail -n 1
+    -e 's/^(caught: .*)$/\1/p' -e 's/^([0-9]+ steps within the budget|not compared: .*)$/\1/p' "$1" | tail -n 1
 }
 
 # begin NAME TIME-OUT NEEDS COMMAND...: starts COMMAND, unless a stage among NEEDS (comma separated) did not pass.
@@ -105,6 +105,7 @@ pytest system 1800 build,python,kafka system release
 if $all; then
   finish tidy
   stage format 120 packages scripts/lint.sh format
+  stage micro 600 build scripts/bench.sh --micro
   for sanitizer in asan tsan; do
     stage "build-$sanitizer" 1800 packages scripts/build.sh "$sanitizer"
     stage "unit-$sanitizer" 900 "build-$sanitizer" ctest --preset "$sanitizer" -j "$(nproc)" --no-tests=error
