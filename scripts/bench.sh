@@ -35,6 +35,7 @@ case ${1:-} in
     ;;
   --plot)
     shift
+    scripts/packages.sh bench
     python3 -m venv build/venv-plot
     build/venv-plot/bin/python -m pip install -q -r tests/bench/requirements.txt
     exec build/venv-plot/bin/python tests/bench/plot.py "$@"

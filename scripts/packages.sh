@@ -15,7 +15,7 @@ build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev 
   libgtest-dev libgmock-dev)
 run=(mosquitto-clients kcat curl)
 test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2)
-bench=(python3 python3-venv openssl default-jre-headless maven mosquitto)
+bench=(python3 python3-venv openssl default-jre-headless maven mosquitto valgrind)
 all=(clang clang-tidy clang-format libclang-rt-14-dev llvm valgrind)
 # Node.js may be there without being Debian's, whose packages would then be in conflict with it.
 if ! have npm; then all+=(nodejs npm); fi

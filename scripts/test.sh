@@ -106,6 +106,7 @@ if $all; then
   finish tidy
   stage format 120 packages scripts/lint.sh format
   stage micro 600 build scripts/bench.sh --micro
+  pytest bench 120 build,python bench release
   for sanitizer in asan tsan; do
     stage "build-$sanitizer" 1800 packages scripts/build.sh "$sanitizer"
     stage "unit-$sanitizer" 900 "build-$sanitizer" ctest --preset "$sanitizer" -j "$(nproc)" --no-tests=error

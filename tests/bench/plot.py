@@ -40,9 +40,7 @@ def draw_bench(result: dict, file: Path) -> None:
 
 def draw_curves(result: dict, file: Path) -> None:
     """One chart for each column, both axes logarithmic: a straight line of slope 1 is linear growth."""
-    charts = [
-        (curve, column) for curve in result["curves"] for column in curve["columns"].values() if len(column["points"]) > 1
-    ]
+    charts = [(curve, column) for curve in result["curves"] for column in curve["columns"].values()]
     columns = 4
     lines = -(-len(charts) // columns)
     figure, places = plt.subplots(lines, columns, figsize=(16, 3 * lines), squeeze=False)

@@ -74,10 +74,12 @@ def curve_lines(curve: dict) -> tuple[list[str], list[list[str]]]:
 
 def as_text(header: list[str], lines: list[list[str]]) -> str:
     widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]).rstrip()
-        for line in [header, *lines]
-    )
+
+    def padded(line: list[str]) -> str:
+        cells_of = [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]
+        return "  ".join(cells_of).rstrip()
+
+    return "\n".join(padded(line) for line in [header, *lines])
 
 
 def as_markdown(header: list[str], lines: list[list[str]]) -> str:
@@ -93,7 +95,7 @@ def about(result: dict) -> str:
     text = (
         f"{machine['date'][:10]}, commit `{machine['commit']}`: {machine['system']}, kernel {machine['kernel']}, "
         f"{machine['cpus']} × {machine['cpu']}, {machine['memory_gib']} GiB. {versions}. "
-        f"{len(result['rounds'])} rounds of {result['seconds']:g} s a measurement; load average at their starts: {loads}."
+        f"{len(result['rounds'])} rounds, {result['seconds']:g} s a measurement; load average at their starts: {loads}."
     )
     notes = "".join(f" {note[0].upper()}{note[1:]}." for note in result["notes"])
     return text + notes
@@ -106,8 +108,8 @@ def bench_block(result: dict) -> str:
 def curves_block(result: dict) -> str:
     parts = [about(result)]
     for curve in result["curves"]:
-        parts.append(f"**{curve['title']}**\n\n{as_markdown(*curve_lines(curve))}\n\n{curve['finding']}")
-    return "\n\n".join(parts)
+        parts += [f"**{curve['title']}**", as_markdown(*curve_lines(curve)), curve["finding"]]
+    return "\n\n".join(part for part in parts if part)
 
 
 BLOCKS = {"bench": bench_block, "curves": curves_block}

@@ -36,10 +36,11 @@ def uplink_rows(key: str, title: str, target: float | None, floor: str = "") -> 
 
 def fanout_rows(qos: int, under_way: int) -> list[Row]:
     title = f"fan-out QoS {qos} to {SUBSCRIBERS:,} subscribers, {under_way} under way"
+    target = FANOUT_TARGET_US[qos] if under_way > 1 else None
     rows = []
     for key, how in ((f"fanout_q{qos}_k{under_way}", ""), (f"kafkafan_q{qos}_k{under_way}", ", through Kafka")):
         rows += [
-            Row(f"{key}_cpu", f"{title}{how}: CPU per delivery", "µs", FANOUT_TARGET_US[qos] if under_way > 1 else None),
+            Row(f"{key}_cpu", f"{title}{how}: CPU per delivery", "µs", target),
             Row(f"{key}_rate", "  deliveries per second", "1/s", digits=0),
             Row(f"{key}_p50", "  delivered, p50", "ms"),
         ]

@@ -11,7 +11,9 @@ import argparse
 import datetime
 import os
 import resource
+import signal
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -99,7 +101,7 @@ class Run:
     def wanted(self, name: str) -> bool:
         return not self.arguments.only or name in self.arguments.only
 
-    def go(self) -> None:
+    def go(self, after_round: Callable[[], object]) -> None:
         say("warming the broker up")
         self.tools.raw_producer("warm-up", 1600, self.arguments.broker_warmup)
         for number in range(1, self.arguments.rounds + 1):
@@ -112,6 +114,7 @@ class Run:
                         curve.measure(self.tools, self.daemon)
             else:
                 self.table_round(number)
+            after_round()
 
     def table_round(self, number: int) -> None:
         with ExitStack() as stack:
@@ -158,26 +161,30 @@ def show(result: dict) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
+    # However the run is ended, its servers end with it; in the background SIGINT would be ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     arguments.output.mkdir(parents=True, exist_ok=True)
     # Inherited by the servers: not all of them raise their descriptor limit themselves.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     about = results.machine()
+    stamp = datetime.datetime.fromisoformat(about["date"]).strftime("%Y%m%dT%H%M%S")
+    file = arguments.output / f"{'curves' if arguments.curves else 'bench'}-{stamp}.json"
     kafka_script = results.ROOT / "tests" / "kafka" / "kafka.sh"
     try:
         with Kafka(kafka_script, arguments.output / "kafka") as kafka:
             kafka.make_topic(TOPIC, PARTITIONS)
             tools = Tools(PROGRAMS, kafka, Samples(), arguments.seconds, arguments.property, arguments.output)
             run = Run(arguments, tools, Certificate(arguments.output))
-            run.go()
+            # A run that is interrupted leaves the rounds it has done.
+            run.go(lambda: results.write(file, run.result(about)))
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     result = run.result(about)
     show(result)
     print("\n" + report.about(result))
-    stamp = datetime.datetime.fromisoformat(about["date"]).strftime("%Y%m%dT%H%M%S")
-    file = results.write(arguments.output / f"{result['kind']}-{stamp}.json", result)
     print(f"\nall results: {file}")
     if arguments.docs:
         report.keep(file)

@@ -248,7 +248,8 @@ class Certificate:
         self.key_file = directory / "server-key.pem"
         options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
         files = ["-subj", "/CN=127.0.0.1", "-keyout", str(self.key_file), "-out", str(self.cert_file)]
-        done = subprocess.run(["openssl", "req", "-x509", *options, *files], capture_output=True, text=True, check=False)
+        command = ["openssl", "req", "-x509", *options, *files]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BenchError(f"openssl could not make a certificate: {done.stderr.strip()}")
 

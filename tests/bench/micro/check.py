@@ -29,6 +29,10 @@ def count(micro: str, scenario: str) -> int:
     return round(int(collected[1]) / int(done.stdout))
 
 
+def said(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def verdict(counted: int, budget: int | None, tolerance: float) -> str:
     if budget is None:
         return "not in the budget"
@@ -43,13 +47,13 @@ def main() -> int:
     parser.add_argument("--update", action="store_true")
     arguments = parser.parse_args()
     if shutil.which("valgrind") is None:
-        sys.exit("valgrind is not installed (scripts/packages.sh all)")
+        sys.exit("valgrind is not installed (scripts/packages.sh bench)")
     budget = json.loads(BUDGET.read_text())
-    compiler = subprocess.run([arguments.micro, "--compiler"], capture_output=True, text=True, check=True).stdout.strip()
+    compiler = said([arguments.micro, "--compiler"])
     if compiler != budget["compiler"] and not arguments.update:
         print(f"not compared: built with {compiler}, the budget is for {budget['compiler']} (Debian 12)")
         return 0
-    scenarios = subprocess.run([arguments.micro], capture_output=True, text=True, check=True).stdout.split()
+    scenarios = said([arguments.micro]).split()
     counted = {scenario: count(arguments.micro, scenario) for scenario in scenarios}
     if arguments.update:
         BUDGET.write_text(json.dumps({**budget, "compiler": compiler, "instructions": counted}, indent=2) + "\n")
