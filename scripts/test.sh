@@ -106,6 +106,8 @@ if $all; then
   finish tidy
   stage format 120 packages scripts/lint.sh format
   stage micro 600 build scripts/bench.sh --micro
+  stage unit-bench 600 build bash -c \
+    'cmake --preset release -DMQTTPROXY_BENCH=ON && scripts/build.sh release unit_bench && build/release/tests/unit_bench'
   pytest bench 120 build,python bench release
   for sanitizer in asan tsan; do
     stage "build-$sanitizer" 1800 packages scripts/build.sh "$sanitizer"

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import curves
+import peers
 import pytest
 import report
 
@@ -77,3 +78,12 @@ def test_a_block_of_the_page_is_replaced_and_nothing_else() -> None:
 )
 def test_instructions_have_a_tolerance(counted: int, budget: int | None, expected: str) -> None:
     assert check.verdict(counted, budget, 5) == expected
+
+
+def test_a_peer_that_is_not_there_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers.shutil, "which", lambda *_, **__: None)
+    (tmp_path / "mochi").touch(mode=0o755)
+    makers, notes = peers.find(tmp_path / "sink", tmp_path, tmp_path, None)
+    assert list(makers) == ["mochi", "sink"]
+    assert notes == ["mosquitto is not installed", "rumqttd is left out: cargo is not installed"]
+    assert peers.versions(list(makers), tmp_path)["mochi"].startswith("v2.")
