@@ -18,10 +18,17 @@ from results import median  # noqa: E402
 
 def draw_bench(result: dict, file: Path) -> None:
     """One small chart for each row with a target: everybody's median, the daemon's range, the target as a line."""
-    rows = [row for row in result["rows"].values() if row["target"] is not None and "ours" in row["values"]]
+    rows = []
+    above = ""
+    for row in result["rows"].values():
+        # What stands indented belongs to the line above.
+        above = above if row["title"].startswith(" ") else row["title"].split(":")[0]
+        title = row["title"] if not row["title"].startswith(" ") else f"{above}:{row['title'][1:]}"
+        if row["target"] is not None and "ours" in row["values"]:
+            rows.append({**row, "title": title})
     columns = 3
     lines = -(-len(rows) // columns)
-    figure, places = plt.subplots(lines, columns, figsize=(14, 2.2 * lines), squeeze=False)
+    figure, places = plt.subplots(lines, columns, figsize=(17, 2.2 * lines), squeeze=False)
     for place in places.flat[len(rows) :]:
         place.set_visible(False)
     for row, place in zip(rows, places.flat):
@@ -33,14 +40,15 @@ def draw_bench(result: dict, file: Path) -> None:
         place.barh(names, medians, xerr=[low, high], color=colours)
         place.axvline(row["target"], color="tab:red", linestyle="--")
         place.invert_yaxis()
-        place.set_title(f"{row['title'].strip()} [{row['unit']}]", fontsize=7)
+        place.set_title(f"{row['title']} [{row['unit']}]", fontsize=7)
         place.tick_params(labelsize=7)
     save(figure, file)
 
 
 def draw_curves(result: dict, file: Path) -> None:
     """One chart for each column, both axes logarithmic: a straight line of slope 1 is linear growth."""
-    charts = [(curve, column) for curve in result["curves"] for column in curve["columns"].values()]
+    curves = [curve for curve in result["curves"] if len(curve["x"]) > 2]
+    charts = [(curve, column) for curve in curves for column in curve["columns"].values()]
     columns = 4
     lines = -(-len(charts) // columns)
     figure, places = plt.subplots(lines, columns, figsize=(16, 3 * lines), squeeze=False)
