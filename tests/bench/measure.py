@@ -40,11 +40,17 @@ def idle(tools: Tools, servers: list[Process]) -> None:
     plain = tools.load_in_turn(
         "idle plain", servers, lambda server: options("idle", server, connections=IDLE_CONNECTIONS)
     )
-    tls = tools.load_in_turn(
-        "idle TLS",
-        with_tls(servers),
-        lambda server: options("idle", server, port=server.tls_port, tls="full", connections=IDLE_CONNECTIONS),
-    )
+    with ExitStack() as stack:
+        # New processes: what plain connections have left behind would be used again.
+        fresh = [server.again(file=f"{server.name}-tls") for server in with_tls(servers)]
+        for server in fresh:
+            stack.enter_context(server)
+            tools.wait_serving(server)
+            # What OpenSSL takes once is no connection's.
+            tools.json_of([str(tools.programs.mqttload), *tls_options("connect", server, count=100), "--json"])
+        tls = tools.load_in_turn(
+            "idle TLS", fresh, lambda server: tls_options("idle", server, connections=IDLE_CONNECTIONS)
+        )
     for key, results in (("idle_plain_bytes", plain), ("idle_tls_bytes", tls)):
         for who, result in results.items():
             tools.samples.add(key, who, result["resident_bytes_per_connection"])
@@ -67,7 +73,7 @@ def tls(tools: Tools, servers: list[Process]) -> None:
         count = connects(tools) // 4
 
         def load(server: Process, mode: str = mode, count: int = count) -> list[str]:
-            return options("connect", server, port=server.tls_port, tls=mode, count=count)
+            return tls_options("connect", server, tls=mode, count=count)
 
         for who, result in tools.load_in_turn(f"TLS {mode}", with_tls(servers), load).items():
             if mode == "resumed" and result["tls_resumed"] < count * 0.95:
@@ -111,8 +117,7 @@ def kafkafan(tools: Tools, servers: list[Process]) -> None:
     with ExitStack() as stack:
         node = ours.again(downlink_topic="bench-downlink", file="mqttproxy-downlink")
         stack.enter_context(node)
-        # Acknowledges once it serves; its part of the downlink topic is read from then on.
-        tools.json_of([str(tools.programs.mqttload), "first", "--port", str(node.port), "--json"])
+        tools.wait_serving(node)
         node.wait_ready()
         fanout_of(tools, [node], "kafkafan")
 
@@ -154,6 +159,10 @@ MEASUREMENTS = {
     "kafkafan": kafkafan,
     "http": http,
 }
+
+
+def tls_options(mode: str, server: Process, tls: str = "full", **values: object) -> list[str]:
+    return options(mode, server, port=server.tls_port, tls=tls, **values)
 
 
 def uplink_options(tools: Tools, server: Process, **values: object) -> list[str]:

@@ -3,6 +3,7 @@
 A peer that is not there is no error: find() says why, and the table has an empty column.
 """
 
+import functools
 import os
 import shutil
 import subprocess
@@ -20,17 +21,18 @@ class Mosquitto(Process):
     name = "mosquitto"
     http = False
 
-    def __init__(self, binary: str, directory: Path, certificate: Certificate):
+    def __init__(self, binary: str, directory: Path, certificate: Certificate, file: str = "mosquitto"):
+        self.again = functools.partial(Mosquitto, binary, directory, certificate)
         self.port = free_port()
         self.tls_port = free_port()
-        config = directory / "mosquitto.conf"
+        config = directory / f"{file}.conf"
         # The key is root's: Debian's mosquitto would become another user and could not read it.
         config.write_text(
             "user root\npersistence false\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\n"
             f"listener {self.port} 127.0.0.1\nlistener {self.tls_port} 127.0.0.1\n"
             f"certfile {certificate.cert_file}\nkeyfile {certificate.key_file}\n"
         )
-        super().__init__([binary, "-c", str(config)], directory / "mosquitto.log")
+        super().__init__([binary, "-c", str(config)], directory / f"{file}.log")
 
 
 class Mochi(Process):

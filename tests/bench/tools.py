@@ -87,6 +87,10 @@ class Tools:
     def tree(self, what: str, filters: int) -> dict:
         return self.samples.keep(what, "ours", self.json_of([str(self.programs.tree_bench), str(filters)]))
 
+    def wait_serving(self, server: Process) -> None:
+        """Until one QoS 1 message has been acknowledged."""
+        self.json_of([str(self.programs.mqttload), "first", "--port", str(server.port), "--json"])
+
     def json_of(self, command: list[str]) -> dict:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
