@@ -85,9 +85,11 @@ def tls(tools: Tools, servers: list[Process]) -> None:
 def uplink(tools: Tools, servers: list[Process]) -> None:
     for key, window, qos in (("uplink_w32", 32, 1), ("uplink_w1", 1, 1), ("uplink_q2", 32, 2)):
         results = tools.load_in_turn(
-            key, servers, lambda server, window=window, qos=qos: uplink_options(tools, server, window=window, qos=qos)
+            key,
+            servers,
+            lambda server, window=window, qos=qos: uplink_options(tools, server, window=window, qos=qos),
+            lambda key=key, window=window: tools.raw_producer(key, window * CONNECTIONS, tools.seconds),
         )
-        results["librdkafka"] = tools.raw_producer(key, window * CONNECTIONS, tools.seconds)
         for who, result in results.items():
             tools.samples.add(f"{key}_cpu", who, cpu_us(result))
             tools.samples.add(f"{key}_rate", who, result["per_second"])
@@ -96,9 +98,11 @@ def uplink(tools: Tools, servers: list[Process]) -> None:
 
 def paced(tools: Tools, servers: list[Process]) -> None:
     results = tools.load_in_turn(
-        "paced", servers, lambda server: uplink_options(tools, server, qos=1, rate=PACED_RATE)
+        "paced",
+        servers,
+        lambda server: uplink_options(tools, server, qos=1, rate=PACED_RATE),
+        lambda: tools.raw_producer("paced", 1600, tools.seconds, rate=PACED_RATE),
     )
-    results["librdkafka"] = tools.raw_producer("paced", 1600, tools.seconds, rate=PACED_RATE)
     for who, result in results.items():
         tools.samples.add("paced_cpu", who, cpu_us(result))
         for percentile in ("p50", "p99"):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,8 +56,15 @@ class Tools:
     def load(self, what: str, who: str, options: list[str]) -> dict:
         return self.samples.keep(what, who, self.json_of([str(self.programs.mqttload), *options, "--json"]))
 
-    def load_in_turn(self, what: str, servers: list[Process], options_of) -> dict[str, dict]:
-        """Each server under the same load, by name. A peer that fails is left out with a note; the daemon must not."""
+    def load_in_turn(
+        self,
+        what: str,
+        servers: list[Process],
+        options_of: Callable[[Process], list[str]],
+        librdkafka: Callable[[], dict] | None = None,
+    ) -> dict[str, dict]:
+        """Each server under the same load, by name, and librdkafka alone right behind the daemon, which it is compared
+        with. A peer that fails is left out with a note; the daemon must not."""
         results = {}
         for server in servers:
             try:
@@ -65,6 +73,8 @@ class Tools:
                 if server.name == "ours":
                     raise
                 self.samples.note(f"{server.name} is left out of {what}: {str(error).splitlines()[1]}")
+            if librdkafka is not None and server.name == "ours":
+                results["librdkafka"] = librdkafka()
         return results
 
     def raw_producer(self, what: str, in_flight: int, seconds: float, payload: int = 256, rate: int = 0) -> dict:
