@@ -10,6 +10,7 @@ find_package(prometheus-cpp REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 # Debian's cpp-httplib is a compiled library; its pkg-config flags switch OpenSSL on.
 pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)
 

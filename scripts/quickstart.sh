@@ -112,7 +112,7 @@ run_smoke() {
   echo "+ $(subscribe_command) -C 1"
   timeout 30 $(subscribe_command) -C 1 </dev/null >"$work/received" &
   local subscriber=$! deadline=$((SECONDS + 30))
-  until curl -sS "http://$(address_of 'api listening')/metrics" | grep -q '^mqttproxy_subscriptions 1'; do
+  until grep -q '^mqttproxy_subscriptions 1' <<<"$(curl -sS "http://$(address_of 'api listening')/metrics")"; do
     [ "$SECONDS" -lt "$deadline" ] || die "the subscription does not show in /metrics"
     sleep 0.1
   done

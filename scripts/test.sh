@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, tests, and says how each stage went. Needs no terminal.
 #   test.sh           unit and component tests, the running daemon, the running daemon with a real Kafka
-#   test.sh --all     and again under sanitizers; fuzzing, linting, the quick start, and the test of the tests
+#   test.sh --all     and again under sanitizers; fuzzing, linting, the quick start, the Debian package
+#                     and the Dockerfile, and the test of the tests
 # Logs: build/test-logs/. Exit code 0 when every stage passed; the last line counts stages.
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -31,7 +32,8 @@ trap interrupted INT TERM
 # What a test runner said last, for the table.
 summary_of() { # LOG
   sed -nE -e 's/^=+ (.*(passed|failed|error).*) =+$/\1/p' -e 's/^([0-9]+% tests passed.*)$/\1/p' \
-    -e 's/^(caught: .*)$/\1/p' -e 's/^([0-9]+ steps within the budget|not compared: .*)$/\1/p' "$1" | tail -n 1
+    -e 's/^((caught|package|image|skipped): .*)$/\1/p' \
+    -e 's/^([0-9]+ steps within the budget|not compared: .*)$/\1/p' "$1" | tail -n 1
 }
 
 # begin NAME TIME-OUT NEEDS COMMAND...: starts COMMAND, unless a stage among NEEDS (comma separated) did not pass.
@@ -124,5 +126,7 @@ if $all; then
   stage mutation 600 build-mutation,python,kafka \
     tests/system/expect_lost_acks.sh "$ROOT/build/mutation-early-ack/mqttproxy" "$python"
   stage quickstart 900 build scripts/quickstart.sh --smoke
+  stage package 600 build scripts/package_test.sh
+  stage image 1800 build scripts/image_test.sh
 fi
 report

@@ -24,6 +24,8 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "producer_pool.hpp"
+#include "pulse.hpp"
+#include "service_manager.hpp"
 
 namespace mqttproxy::app {
 
@@ -82,6 +84,7 @@ class Daemon {
             config_->node.api, config_->node.limits, metrics_, [this] { return reasons_not_ready(); }, backends()) {}
 
   void start() {
+    service_manager_.starting("starting");
     started_ = std::chrono::system_clock::now();
     info_ = metrics_.add([this](metrics::Scrape& scrape) { collect(scrape); });
     if (cluster_) {
@@ -90,11 +93,16 @@ class Daemon {
     } else {
       spdlog::info("downlink mode=local: sessions and what waits in them are in this process's memory only");
     }
-    server_.start(builder(*config_));
+    const auto build = builder(*config_);
+    server_.start([&] {
+      service_manager_.starting("making pipelines");  // once per worker: with thousands of users this takes its time
+      return build();
+    });
     producers_.keep_configuration();
     api_.start();  // after the pipelines: readiness looks at the producers they made
     spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_->node.name,
                  server_.workers(), server_.max_connections());
+    service_manager_.ready([this] { return server_.heartbeats(); }, [this] { return status(); });
   }
 
   /// Returns when SIGTERM or SIGINT has come.
@@ -107,6 +115,7 @@ class Daemon {
   [[nodiscard]] int drain() {
     draining_.store(true);
     const auto timeout = config_->node.limits.drain_timeout;
+    service_manager_.stopping(timeout);
     spdlog::info("draining timeout_ms={}", timeout.count());
     server_.stop_reading();
     const auto deadline = std::chrono::steady_clock::now() + timeout;
@@ -211,7 +220,14 @@ class Daemon {
     std::vector<std::string> proxies;
     for (const config::ProxyConfig& proxy : config_->proxies) proxies.push_back(proxy.name);
     downlink::SessionDirectory& sessions = directory_ ? *directory_ : server_.sessions();
-    return {*bus_, sessions, std::move(proxies), [this] { return ask_for_reload(); }};
+    return {*bus_, sessions, std::move(proxies), [this] { return ask_for_reload(); },
+            [this] { return reason_not_alive(); }};
+  }
+
+  [[nodiscard]] std::string reason_not_alive() {
+    if (draining_.load()) return "";  // workers end one after the other
+    const auto silent = pulse_.silent_worker(server_.heartbeats(), Pulse::Clock::now());
+    return silent ? fmt::format("worker {} does not answer", *silent) : "";
   }
 
   [[nodiscard]] std::vector<std::string> reasons_not_ready() const {
@@ -222,6 +238,12 @@ class Daemon {
     }
     if (draining_.load()) reasons.emplace_back("draining");
     return reasons;
+  }
+
+  /// For `systemctl status`.
+  [[nodiscard]] std::string status() const {
+    const std::vector<std::string> reasons = reasons_not_ready();
+    return reasons.empty() ? "ready" : fmt::format("not ready: {}", fmt::join(reasons, "; "));
   }
 
   void collect(metrics::Scrape& scrape) const {
@@ -236,6 +258,9 @@ class Daemon {
       scrape.counter("mqttproxy_reloads_total", "Times the configuration was read again, by what became of it.",
                      static_cast<double>(count->load()), {{"result", result}});
     }
+    scrape.counter("mqttproxy_watchdog_missed_total",
+                   "Pings of systemd's watchdog not sent because a worker did not answer.",
+                   static_cast<double>(service_manager_.missed_pings()));
     scrape.gauge("mqttproxy_ready", "1 when /readyz answers 200.", reasons_not_ready().empty() ? 1 : 0);
   }
 
@@ -243,6 +268,7 @@ class Daemon {
   boost::asio::io_context io_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer retired_timer_;
+  ServiceManager service_manager_{io_};
   metrics::Registry metrics_;
   net::Server server_;
   ProducerPool producers_;                     // gone before the server whose workers they report to
@@ -250,7 +276,8 @@ class Daemon {
   std::unique_ptr<downlink::Bus> bus_;
   std::unique_ptr<downlink::SessionDirectory> directory_;  // of all nodes; nullptr without a cluster
   util::TaskPool hashing_;                                 // gone before the workers it posts to
-  http::ApiServer api_;                                    // gone before everything it asks
+  Pulse pulse_;
+  http::ApiServer api_;  // gone before everything it asks
   metrics::Registry::Handle info_;
   std::chrono::system_clock::time_point started_;
   std::atomic<bool> draining_{false};

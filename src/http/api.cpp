@@ -111,7 +111,7 @@ std::optional<Answer> Api::refuse(const Request& request, const Target& target, 
 Answer Api::dispatch(const Request& request, const Target& target, const Params& params, std::string_view body) const {
   switch (target.route) {
     case Route::Healthz:
-      return {.body = R"({"alive":true})"};
+      return healthz();
     case Route::Readyz:
       return readyz();
     case Route::Metrics:
@@ -134,6 +134,12 @@ Answer Api::dispatch(const Request& request, const Target& target, const Params&
       break;
   }
   return error_answer(404, "no such resource");
+}
+
+Answer Api::healthz() const {
+  const std::string reason = backends_.reason_not_alive ? backends_.reason_not_alive() : std::string();
+  if (reason.empty()) return {.body = R"({"alive":true})"};
+  return {503, nlohmann::ordered_json{{"alive", false}, {"reasons", {reason}}}.dump()};
 }
 
 Answer Api::readyz() const {

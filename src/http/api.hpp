@@ -55,6 +55,7 @@ class Api {
                                              const config::ApiConfig& config) const;
   [[nodiscard]] Answer dispatch(const Request& request, const Target& target, const Params& params,
                                 std::string_view body) const;
+  [[nodiscard]] Answer healthz() const;
   [[nodiscard]] Answer readyz() const;
   [[nodiscard]] Answer publish(const Target& target, std::string_view body) const;
   [[nodiscard]] Answer reload() const;

@@ -156,6 +156,12 @@ std::uint32_t Server::max_connections() const noexcept {
   return shared_->places.max_connections();
 }
 
+std::vector<std::uint64_t> Server::heartbeats() const {
+  std::vector<std::uint64_t> heartbeats;
+  for (const auto& worker : workers_) heartbeats.push_back(worker->sweeps());
+  return heartbeats;
+}
+
 void Server::collect(metrics::Scrape& scrape) const {
   std::vector<const WorkerCounters*> counters;
   for (const auto& worker : workers_) counters.push_back(&std::as_const(*worker).counters());

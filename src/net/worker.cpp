@@ -318,6 +318,7 @@ void Worker::sweep() {
     if (std::exchange(listener.paused, false)) await_connections(listener);
   }
   note_sessions();
+  sweeps_.add();
 }
 
 void Worker::note_sessions() noexcept {

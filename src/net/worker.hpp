@@ -46,6 +46,8 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   [[nodiscard]] bool deliver(const downlink::MessagePtr& message) override;
   void begin(std::int32_t partition, std::int64_t offset) override;
   [[nodiscard]] const Fanout& fanout() const noexcept { return fanout_; }
+  /// Sweeps so far: four a second, unless this thread hangs.
+  [[nodiscard]] std::uint64_t sweeps() const noexcept { return sweeps_.get(); }
   /// Of all sessions. Whoever has got its SUBACK is counted.
   [[nodiscard]] std::uint64_t subscriptions() const noexcept {
     return counters_.outbox[session::OutboxEvent::Subscriptions].get();
@@ -146,6 +148,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   std::shared_ptr<const config::Config> config_;
   Shared& shared_;
   WorkerCounters counters_;
+  metrics::Counter sweeps_;
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer sweep_timer_;

@@ -63,8 +63,15 @@ class Daemon:
 
     running: list["Daemon"] = []
 
-    def __init__(self, config: str, directory: Path, wait_started: bool = True, inside: tuple[str, ...] = ()) -> None:
-        """`inside`: a command that runs the one behind it elsewhere, as `nsenter` does."""
+    def __init__(
+        self,
+        config: str,
+        directory: Path,
+        wait_started: bool = True,
+        inside: tuple[str, ...] = (),
+        env: dict[str, str] | None = None,
+    ) -> None:
+        """`inside`: a command that runs the one behind it elsewhere, as `nsenter` does. `env`: further variables."""
         directory.mkdir(parents=True, exist_ok=True)
         self.config_file = directory / "mqttproxy.yaml"
         self.config_file.write_text(config)
@@ -80,7 +87,7 @@ class Daemon:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env=environment(),
+            env=environment() | (env or {}),
         )
         self._reader = threading.Thread(target=self._read, args=(directory / "mqttproxy.log",), daemon=True)
         self._reader.start()

@@ -28,6 +28,8 @@ struct Backends {
   downlink::SessionDirectory& sessions;
   std::vector<std::string> proxies;  // names of the MQTTProxy objects
   ReloadAction reload;
+  /// Why the process is of no more use; empty while it is. Without it /healthz always says that it lives.
+  std::function<std::string()> reason_not_alive{};
 };
 
 /// Life: construct → start() → stop(). What it is given by reference outlives it. HTTP threads touch nothing else.

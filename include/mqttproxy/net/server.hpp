@@ -66,6 +66,8 @@ class Server {
   /// Connections there may be at once on this node.
   [[nodiscard]] std::uint32_t max_connections() const noexcept;
   [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
+  /// One number per worker, which moves several times a second as long as that worker does not hang. Any thread.
+  [[nodiscard]] std::vector<std::uint64_t> heartbeats() const;
 
  private:
   void listen(std::size_t proxy, const config::ListenerConfig& config);

@@ -1,4 +1,4 @@
-#include "app/producer_pool.hpp"
+#include "producer_pool.hpp"
 
 #include <map>
 #include <set>

@@ -21,7 +21,12 @@ class ApiTest : public ::testing::Test {
     const CurrentSettings settings(make_settings(config_, {}));
     const Api api(
         settings, registry_, [this] { return reasons_; },
-        Backends{bus_, sessions_, {"mqttproxy", "empty"}, [this] { return reloaded_; }}, counters_);
+        Backends{bus_,
+                 sessions_,
+                 {"mqttproxy", "empty"},
+                 [this] { return reloaded_; },
+                 [this] { return reason_not_alive_; }},
+        counters_);
     const Request request{method, target, authorization, has_origin_};
     takes_body_ = api.max_body_bytes(request) != 0;
     return api.answer(request, params_, body);
@@ -67,10 +72,20 @@ class ApiTest : public ::testing::Test {
   FakeSessions sessions_;
   std::vector<std::string> reasons_;
   std::shared_ptr<const config::Diagnostics> reloaded_;
+  std::string reason_not_alive_;
   Params params_;
   bool has_origin_ = false;
   bool takes_body_ = false;
 };
+
+TEST_F(ApiTest, HealthSaysWhyTheProcessIsOfNoUse) {
+  reasons_ = {"kafka"};
+  EXPECT_EQ(ask("GET", "/healthz").status, 200) << "readiness has no say in it";
+  reason_not_alive_ = "worker 1 does not answer";
+  const Answer answer = ask("GET", "/healthz");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.body, R"({"alive":false,"reasons":["worker 1 does not answer"]})");
+}
 
 // ---- who may ask for what
 
