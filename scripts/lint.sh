@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Static checks of our own C++.
-#   lint.sh format     clang-format would change nothing, docs/CONFORMANCE.md is what the code says
+#   lint.sh format     clang-format would change nothing, docs/CONFORMANCE.md is what the code says, docs/PERFORMANCE.md
+#                      what the results say
 #   lint.sh tidy       clang-tidy (.clang-tidy) on src/, with the compile commands of the release preset
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -12,6 +13,7 @@ case ${1:-} in
   format)
     sources include src tests -not -path '*/build/*' | xargs -0 clang-format --dry-run -Werror
     scripts/conformance.py --check
+    tests/bench/report.py --check
     ;;
   tidy)
     [ -f build/release/compile_commands.json ] || die "build the release preset first"

@@ -6,6 +6,8 @@
 #   packages.sh test       run, and what scripts/test.sh needs: Python, a Java runtime and Maven for a real Kafka, load
 #                          balancers (Debian starts them when it has installed them), tools for network namespaces and
 #                          systemd's units
+#   packages.sh bench      build, and what scripts/bench.sh needs: Kafka, a peer (Debian starts mosquitto when it has
+#                          installed it)
 #   packages.sh all        package and test, and what `scripts/test.sh --all` needs: clang for fuzzing and
 #                          linting, root directories to install into
 set -euo pipefail
@@ -17,8 +19,9 @@ build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev 
 packaging=(dpkg-dev file)
 run=(mosquitto-clients kcat curl)
 test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2 systemd)
+bench=(python3 python3-venv openssl default-jre-headless maven mosquitto valgrind)
 all=(clang clang-tidy clang-format libclang-rt-14-dev llvm debootstrap lintian systemd-container
-  man-db bash-completion)
+  man-db bash-completion valgrind)
 # Node.js may be there without being Debian's, whose packages would then be in conflict with it.
 if ! have npm; then all+=(nodejs npm); fi
 
@@ -27,6 +30,7 @@ case ${1:-} in
   package) wanted=("${build[@]}" "${packaging[@]}") ;;
   run) wanted=("${build[@]}" "${run[@]}") ;;
   test) wanted=("${build[@]}" "${run[@]}" "${test[@]}") ;;
+  bench) wanted=("${build[@]}" "${bench[@]}") ;;
   all) wanted=("${build[@]}" "${packaging[@]}" "${run[@]}" "${test[@]}" "${all[@]}") ;;
   *) usage ;;
 esac

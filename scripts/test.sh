@@ -32,7 +32,8 @@ trap interrupted INT TERM
 # What a test runner said last, for the table.
 summary_of() { # LOG
   sed -nE -e 's/^=+ (.*(passed|failed|error).*) =+$/\1/p' -e 's/^([0-9]+% tests passed.*)$/\1/p' \
-    -e 's/^((caught|package|image|skipped): .*)$/\1/p' "$1" | tail -n 1
+    -e 's/^((caught|package|image|skipped): .*)$/\1/p' \
+    -e 's/^([0-9]+ steps within the budget|not compared: .*)$/\1/p' "$1" | tail -n 1
 }
 
 # begin NAME TIME-OUT NEEDS COMMAND...: starts COMMAND, unless a stage among NEEDS (comma separated) did not pass.
@@ -106,6 +107,10 @@ pytest system 1800 build,python,kafka system release
 if $all; then
   finish tidy
   stage format 120 packages scripts/lint.sh format
+  stage micro 600 build scripts/bench.sh --micro
+  stage unit-bench 600 build bash -c \
+    'cmake --preset release -DMQTTPROXY_BENCH=ON && scripts/build.sh release unit_bench && build/release/tests/unit_bench'
+  pytest bench 120 build,python bench release
   for sanitizer in asan tsan; do
     stage "build-$sanitizer" 1800 packages scripts/build.sh "$sanitizer"
     stage "unit-$sanitizer" 900 "build-$sanitizer" ctest --preset "$sanitizer" -j "$(nproc)" --no-tests=error

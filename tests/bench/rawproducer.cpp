@@ -1,5 +1,5 @@
-// The floor under the uplink figures: librdkafka alone, set up as the daemon sets it up (acks=all, idempotence, key
-// and three headers), with the same number of records under way. What mqttproxy costs beyond this is ours.
+// The floor under the uplink figures: librdkafka alone, with the daemon's own settings (kafka/conf.hpp), key and three
+// headers, with the same number of records under way. What mqttproxy costs beyond this is ours.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -15,6 +15,7 @@
 #include <librdkafka/rdkafka.h>
 #include <nlohmann/json.hpp>
 
+#include "kafka/conf.hpp"
 #include "load/error.hpp"
 #include "load/histogram.hpp"
 #include "load/process.hpp"
@@ -23,6 +24,7 @@
 namespace {
 
 using namespace mqttproxy::bench;
+namespace kafka = mqttproxy::kafka;
 
 struct ProducerOptions {
   std::string brokers = "127.0.0.1:9092";
@@ -32,14 +34,8 @@ struct ProducerOptions {
   std::size_t payload_bytes = 256;
   double seconds = 5;
   double warmup = 1;
-  double rate = 0;  // records per second; 0: as fast as reports come
-  std::vector<std::pair<std::string, std::string>> properties = {{"acks", "all"},
-                                                                 {"enable.idempotence", "true"},
-                                                                 {"linger.ms", "2"},
-                                                                 {"message.timeout.ms", "0"},
-                                                                 {"partitioner", "murmur2_random"},
-                                                                 {"queue.buffering.max.messages", "200000"},
-                                                                 {"queue.buffering.max.kbytes", "262144"}};
+  double rate = 0;                                              // records per second; 0: as fast as reports come
+  std::vector<std::pair<std::string, std::string>> properties;  // besides the daemon's own
 };
 
 struct Device {
@@ -54,19 +50,22 @@ class RawProducer {
     for (std::uint64_t i = 0; i < options.keys; ++i) {
       devices_.push_back({"bench-" + std::to_string(i), "bench/" + std::to_string(i)});
     }
+    // The daemon's own settings, whatever they are.
+    kafka::ProducerOptions settings;
+    settings.name = "rawproducer";
+    settings.properties = options.properties;
+    kafka::ConfPtr conf = kafka::make_conf(settings);
+    if (const auto problem = kafka::set_property(conf.get(), "bootstrap.servers", options.brokers)) {
+      throw LoadError(*problem);
+    }
+    settings_ = settings_of(conf.get());
+    rd_kafka_conf_set_events(conf.get(), 0);
+    rd_kafka_conf_set_opaque(conf.get(), this);
+    rd_kafka_conf_set_dr_msg_cb(conf.get(), on_report);
     std::array<char, 512> error{};
-    rd_kafka_conf_t* conf = rd_kafka_conf_new();
-    const auto set = [&](const std::string& name, const std::string& value) {
-      if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error.data(), error.size()) != RD_KAFKA_CONF_OK) {
-        throw LoadError(error.data());
-      }
-    };
-    set("bootstrap.servers", options.brokers);
-    for (const auto& [name, value] : options.properties) set(name, value);
-    rd_kafka_conf_set_opaque(conf, this);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_report);
-    producer_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, error.data(), error.size()));
+    producer_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error.data(), error.size()));
     if (!producer_) throw LoadError(error.data());
+    (void)conf.release();  // NOLINT(bugprone-unused-return-value): the producer owns it now
     topic_.reset(rd_kafka_topic_new(producer_.get(), options.topic.c_str(), nullptr));
     if (!topic_) throw LoadError("rd_kafka_topic_new failed");
   }
@@ -91,12 +90,26 @@ class RawProducer {
   }
 
   [[nodiscard]] const Histogram& latency() const { return latency_; }
+  /// What the daemon sets, as librdkafka took it.
+  [[nodiscard]] const nlohmann::ordered_json& settings() const { return settings_; }
 
  private:
   struct Destroy {
     void operator()(rd_kafka_t* producer) const { rd_kafka_destroy(producer); }
     void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
   };
+
+  static nlohmann::ordered_json settings_of(const rd_kafka_conf_t* conf) {
+    nlohmann::ordered_json result;
+    for (const char* name :
+         {"acks", "enable.idempotence", "linger.ms", "batch.num.messages", "batch.size", "compression.codec",
+          "partitioner", "queue.buffering.max.messages", "queue.buffering.max.kbytes"}) {
+      std::array<char, 64> value{};
+      std::size_t size = value.size();
+      if (rd_kafka_conf_get(conf, name, value.data(), &size) == RD_KAFKA_CONF_OK) result[name] = value.data();
+    }
+    return result;
+  }
 
   void produce_paced(Nanoseconds begin, Nanoseconds now) {
     const auto due_at = [&] {
@@ -160,6 +173,7 @@ class RawProducer {
   std::uint64_t outstanding_ = 0;
   std::string failure_;
   Histogram latency_;
+  nlohmann::ordered_json settings_;
 };
 
 constexpr const char* kUsage =
@@ -244,6 +258,7 @@ void measure(const ProducerOptions& options) {
   const nlohmann::ordered_json result = {
       {"records", records},
       {"in_flight", options.in_flight},
+      {"settings", producer.settings()},
       {"per_second", static_cast<double>(records) / elapsed},
       {"latency_us", {{"p50", latency(0.5)}, {"p95", latency(0.95)}, {"p99", latency(0.99)}, {"max", latency(1.0)}}},
       {"cpu_us", {{"total", each(cost.total())}, {"user", each(cost.user)}, {"system", each(cost.system)}}}};

@@ -1,15 +1,17 @@
-"""The processes a measurement needs, each a context manager: Kafka, the daemon, a peer broker.
+"""The processes a measurement needs, each a context manager: Kafka and the daemon; peers.py has the others.
 
 Everything listens on 127.0.0.1, and every process is ended by its own pid.
 """
 
+import functools
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 
@@ -132,33 +134,24 @@ class Process:
         return self.process.pid
 
 
-_DAEMON_CONFIG = """\
-kind: Node
-name: bench
-api:
-  address: 127.0.0.1:{api_port}
----
+_PROXY = """\
 kind: MQTTProxy
-name: bench
+name: {name}
 address: 127.0.0.1
 port: {port}
-rules:
-- when:
-    packetType: Publish
-  pipeline: publish
----
-kind: MQTTProxy
-name: bench-auth
-address: 127.0.0.1
-port: {auth_port}
-rules:
+{keys}rules:
 - when:
     packetType: Connect
-  pipeline: auth
+  pipeline: {connect}
 - when:
     packetType: Publish
   pipeline: publish
 ---
+"""
+
+_OPEN_PROXY = _PROXY.replace("- when:\n    packetType: Connect\n  pipeline: {connect}\n", "")
+
+_PIPELINES = """\
 kind: Pipeline
 name: publish
 protocol: MQTT
@@ -184,38 +177,81 @@ filters:
 
 
 class Daemon(Process):
-    """mqttproxy with one open port, one with MQTTClientAuth (test/test), both into the Kafka topic."""
+    """mqttproxy with three ports into one Kafka topic: open, with MQTTClientAuth (test/test), with TLS.
 
-    def __init__(self, binary: Path, bootstrap: str, topic: str, properties: dict[str, str], directory: Path):
-        self.port = free_port()
-        self.auth_port = free_port()
-        self.api_port = free_port()
-        config = directory / "mqttproxy.yaml"
-        config.write_text(
-            _DAEMON_CONFIG.format(
-                api_port=self.api_port,
-                port=self.port,
-                auth_port=self.auth_port,
-                bootstrap=bootstrap,
-                topic=topic,
-                properties=json.dumps(properties),
-            )
+    `threads` 0 is one worker per core; `downlink_topic` makes messages to devices go through that Kafka topic.
+    again(…) is another one that differs in what is given.
+    """
+
+    name = "ours"
+    http = True  # messages to devices are published by HTTP
+
+    def __init__(
+        self,
+        binary: Path,
+        kafka: Kafka,
+        topic: str,
+        directory: Path,
+        certificate: "Certificate",
+        *,
+        properties: dict[str, str] | None = None,
+        threads: int = 0,
+        downlink_topic: str = "",
+        file: str = "mqttproxy",
+    ):
+        self.again = functools.partial(
+            Daemon, binary, kafka, topic, directory, certificate, properties=properties, threads=threads
         )
-        super().__init__([str(binary), "--config", str(config)], directory / "mqttproxy.log")
-
-
-class Mosquitto(Process):
-    """Debian's mosquitto without its default limits on what is in flight: a ratio peer, no Kafka behind it."""
-
-    def __init__(self, binary: str, directory: Path):
-        self.port = free_port()
-        config = directory / "mosquitto.conf"
+        self.port, self.auth_port, self.tls_port, self.api_port = (free_port() for _ in range(4))
+        node = {"name": file, "threads": threads, "api": {"address": f"127.0.0.1:{self.api_port}"}}
+        if downlink_topic:
+            node["downlink"] = {
+                "mode": "kafka",
+                "backend": [kafka.bootstrap],
+                "topic": downlink_topic,
+                "sessionsTopic": f"{downlink_topic}-sessions",
+            }
+        tls = f"useTLS: true\ncertificate: {json.dumps([certificate.entry()])}\n"
+        config = directory / f"{file}.yaml"
         config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-            "max_inflight_messages 0\nmax_queued_messages 0\n"
+            f"kind: Node\n{_yaml(node)}---\n"
+            + _OPEN_PROXY.format(name="bench", port=self.port, keys="")
+            + _PROXY.format(name="bench-auth", port=self.auth_port, keys="", connect="auth")
+            + _OPEN_PROXY.format(name="bench-tls", port=self.tls_port, keys=tls)
+            + _PIPELINES.format(bootstrap=kafka.bootstrap, topic=topic, properties=json.dumps(properties or {}))
         )
-        super().__init__([binary, "-c", str(config)], directory / "mosquitto.log")
+        super().__init__([str(binary), "--config", str(config)], directory / f"{file}.log")
 
 
-def find_mosquitto() -> str | None:
-    return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    def wait_ready(self, seconds: float = 60) -> None:
+        """Until /readyz says 200: Kafka is reached, and the downlink topic where there is one."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.api_port}/readyz", timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise BenchError(f"not ready after {seconds:.0f} s; see {self.log}")
+
+
+def _yaml(values: dict) -> str:
+    """A map of maps and scalars; JSON is YAML."""
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items())
+
+
+class Certificate:
+    """A self-signed ECDSA P-256 certificate for 127.0.0.1, as devices of today would want."""
+
+    def __init__(self, directory: Path):
+        self.cert_file = directory / "server.pem"
+        self.key_file = directory / "server-key.pem"
+        options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
+        files = ["-subj", "/CN=127.0.0.1", "-keyout", str(self.key_file), "-out", str(self.cert_file)]
+        command = ["openssl", "req", "-x509", *options, *files]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"openssl could not make a certificate: {done.stderr.strip()}")
+
+    def entry(self) -> dict[str, str]:
+        return {"name": "server", "certFile": str(self.cert_file), "keyFile": str(self.key_file)}

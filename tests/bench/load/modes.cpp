@@ -67,7 +67,10 @@ IdleResult run_idle(const Options& options) {
   IdleResult result;
   result.connections = options.connections;
   result.resident_before = server.resident_bytes();
-  const auto handshakes = run_handshakes(options, options.connections, options.concurrency, AfterConnack::Keep);
+  std::optional<TlsClient> tls;
+  if (options.tls) tls.emplace(*options.tls);
+  const auto handshakes =
+      run_handshakes(options, options.connections, options.concurrency, AfterConnack::Keep, tls ? &*tls : nullptr);
   result.connect_elapsed = handshakes.elapsed;
   result.resident_after = server.resident_bytes();
   const auto cpu_before = server.cpu();
@@ -79,14 +82,20 @@ IdleResult run_idle(const Options& options) {
 ConnectResult run_connect(const Options& options) {
   constexpr std::uint64_t kMostWarmup = 500;
   const ServerProbe server(options.pid);
-  (void)run_handshakes(options, std::min(options.count, kMostWarmup), options.concurrency, AfterConnack::Disconnect);
+  std::optional<TlsClient> tls;
+  if (options.tls) tls.emplace(*options.tls);
+  const auto run = [&](std::uint64_t count) {
+    return run_handshakes(options, count, options.concurrency, AfterConnack::Disconnect, tls ? &*tls : nullptr);
+  };
+  (void)run(std::min(options.count, kMostWarmup));
   const auto server_before = server.cpu();
   const CpuTime own_before = own_cpu_time();
-  const auto handshakes = run_handshakes(options, options.count, options.concurrency, AfterConnack::Disconnect);
+  const auto handshakes = run(options.count);
   ConnectResult result;
   result.own_cpu = own_cpu_time() - own_before;
   if (server_before) result.server_cpu = *server.cpu() - *server_before;
   result.count = options.count;
+  result.resumed = handshakes.resumed;
   result.elapsed = handshakes.elapsed;
   result.latency = handshakes.latency;
   return result;

@@ -24,6 +24,7 @@ struct IdleResult {
 
 struct ConnectResult {
   std::uint64_t count = 0;
+  std::uint64_t resumed = 0;  // of their TLS handshakes
   Nanoseconds elapsed{0};
   Histogram latency;  // connect() to CONNACK
   std::optional<CpuTime> server_cpu;

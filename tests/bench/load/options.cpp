@@ -76,6 +76,11 @@ constexpr auto kOptions = std::to_array<OptionRow>({
      [](Options& o, std::string_view n, std::string_view v) { o.rate = parse_number<double>(n, v, 0.1, 10e6); }},
     {"--count", kConnect, set_count<&Options::count, 1, kManyMessages>},
     {"--concurrency", kConnect | kIdle | kFanout, set_count<&Options::concurrency, 1, 10'000>},
+    {"--tls", kConnect | kIdle,
+     [](Options& o, std::string_view n, std::string_view v) {
+       if (v != "full" && v != "resumed") throw UsageError(std::string(n) + ": full or resumed: " + std::string(v));
+       o.tls = v == "full" ? TlsMode::Full : TlsMode::Resumed;
+     }},
     {"--hold", kIdle, set_seconds<&Options::hold>},
     {"--http-port", kFanout, set_count<&Options::http_port, 1, 65'535>},
     {"--proxy", kFanout, set_text<&Options::proxy>},
@@ -179,6 +184,7 @@ uplink
 
 idle               --connections N 50, --concurrency C 50 (being opened at once), --hold S 2
 connect            --count N 10000, --concurrency C 50
+  --tls full|resumed   both: each handshake from nothing, or with the ticket of the one before
 first              --payload B, --topic T
 fanout
   --connections N  1000 subscribers  --concurrency C  1, publishers with one message under way each

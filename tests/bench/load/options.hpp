@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "load/sockets.hpp"
+#include "load/tls.hpp"
 
 namespace mqttproxy::bench {
 
@@ -38,6 +39,7 @@ struct Options {
   Seconds warmup{1};
   double rate = 0;  // messages per second over all connections; 0: as fast as acknowledgements come
 
+  std::optional<TlsMode> tls;      // idle, connect; not set: plain TCP
   std::uint64_t count = 10'000;    // connect: connections in all
   std::uint64_t concurrency = 50;  // fanout: publishers, each with one message under way
   Seconds hold{2};                 // idle: how long the CPU time of doing nothing is watched

@@ -36,11 +36,12 @@ std::string packet(unsigned first_byte, std::string_view body) {
 std::string encode_connect(const ConnectFields& fields) {
   constexpr unsigned kCleanSession = 0x02;
   constexpr unsigned kUserNameAndPassword = 0xC0;
+  constexpr unsigned kKeepAlive = 65'535;
   std::string body;
   append_text(body, "MQTT");
   body += '\x04';
   body += static_cast<char>(fields.username.empty() ? kCleanSession : kCleanSession | kUserNameAndPassword);
-  append_u16(body, 0);
+  append_u16(body, kKeepAlive);
   append_text(body, fields.client_id);
   if (!fields.username.empty()) {
     append_text(body, fields.username);

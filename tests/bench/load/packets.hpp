@@ -20,7 +20,8 @@ struct ConnectFields {
   std::string_view password;
 };
 
-/// CONNECT with clean session 1 and keep-alive 0 (the server must never close an idle connection).
+/// CONNECT with clean session 1 and the longest keep-alive: no server closes an idle connection meanwhile, and rumqttd
+/// takes no 0.
 [[nodiscard]] std::string encode_connect(const ConnectFields& fields);
 
 /// QoS 0 … 2; `packet_id` is left out at QoS 0.

@@ -136,6 +136,7 @@ std::string report(const Options& options, const ConnectResult& result) {
   if (options.json) {
     return Json{{"mode", "connect"},
                 {"count", result.count},
+                {"tls_resumed", result.resumed},
                 {"concurrency", options.concurrency},
                 {"seconds", seconds(result.elapsed)},
                 {"per_second", rate},
@@ -148,6 +149,7 @@ std::string report(const Options& options, const ConnectResult& result) {
   std::string text = format("%.0f connections/s: %llu in %.2f s, %llu at a time\n", rate,
                             static_cast<unsigned long long>(result.count), seconds(result.elapsed),
                             static_cast<unsigned long long>(options.concurrency));
+  if (options.tls) text += format("%llu TLS handshakes resumed\n", static_cast<unsigned long long>(result.resumed));
   text += latency_text("CONNACK after", result.latency);
   text += cpu_text("server", result.server_cpu, result.count, "connection");
   text += cpu_text("load generator", result.own_cpu, result.count, "connection");

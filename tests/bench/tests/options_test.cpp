@@ -48,6 +48,9 @@ TEST(Options, ReadsEveryKind) {
   EXPECT_TRUE(options.json);
   EXPECT_EQ(parse({"idle", "--connections", "10000"}).mode, Mode::Idle);
   EXPECT_EQ(parse({"connect", "--count", "5"}).count, 5u);
+  EXPECT_EQ(parse({"connect", "--tls", "resumed"}).tls, TlsMode::Resumed);
+  EXPECT_EQ(parse({"idle", "--tls", "full"}).tls, TlsMode::Full);
+  EXPECT_FALSE(parse({"idle"}).tls.has_value());
   EXPECT_EQ(parse({"first"}).mode, Mode::First);
 }
 
@@ -65,6 +68,8 @@ TEST(Options, FanoutHasItsOwnDefaults) {
 TEST(Options, RefusesWhatItDoesNotUnderstand) {
   EXPECT_THAT(complaint({}), HasSubstr("mode is missing"));
   EXPECT_THAT(complaint({"fly"}), HasSubstr("no such mode: fly"));
+  EXPECT_THAT(complaint({"connect", "--tls", "half"}), HasSubstr("full or resumed: half"));
+  EXPECT_THAT(complaint({"uplink", "--tls", "full"}), HasSubstr("no meaning for uplink"));
   EXPECT_THAT(complaint({"uplink", "--fast"}), HasSubstr("no such option: --fast"));
   EXPECT_THAT(complaint({"uplink", "--port"}), HasSubstr("--port needs a value"));
   EXPECT_THAT(complaint({"uplink", "--count", "3"}), HasSubstr("no meaning for uplink"));

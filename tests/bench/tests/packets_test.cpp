@@ -23,14 +23,14 @@ std::vector<std::uint8_t> bytes_of(std::initializer_list<int> values) {
   return bytes;
 }
 
-TEST(EncodeConnect, IsACleanSessionWithoutKeepAlive) {
-  EXPECT_EQ(encode_connect({"c1", "", ""}), std::string("\x10\x0E\0\x04MQTT\x04\x02\0\0\0\x02"
+TEST(EncodeConnect, IsACleanSessionWithTheLongestKeepAlive) {
+  EXPECT_EQ(encode_connect({"c1", "", ""}), std::string("\x10\x0E\0\x04MQTT\x04\x02\xFF\xFF\0\x02"
                                                         "c1",
                                                         16));
 }
 
 TEST(EncodeConnect, CarriesUserNameAndPassword) {
-  EXPECT_EQ(encode_connect({"c", "user", "pw"}), std::string("\x10\x17\0\x04MQTT\x04\xC2\0\0\0\x01"
+  EXPECT_EQ(encode_connect({"c", "user", "pw"}), std::string("\x10\x17\0\x04MQTT\x04\xC2\xFF\xFF\0\x01"
                                                              "c\0\x04user\0\x02pw",
                                                              25));
 }
