@@ -30,9 +30,9 @@ Step Connection::claim(const mqtt::Connect& packet, std::string_view client_id, 
     seated_ = std::make_unique<Seated>(!packet.clean_session);
     core_.set_client_id(std::string(client_id));
     worker_.set_deadline(self_, Worker::Clock::now() + shared.claim_timeout);
-    shared.store->claim(
-        seat(), {proxy_.config->name, core_.client_id(), packet.clean_session, worker_.limits().max_sessions,
-                 std::chrono::ceil<std::chrono::seconds>(worker_.limits().session_expiry), Worker::Clock::now()});
+    shared.store->claim(seat(), {proxy_.config->name, core_.client_id(), packet.clean_session,
+                                 std::chrono::ceil<std::chrono::seconds>(worker_.limits().session_expiry),
+                                 Worker::Clock::now(), worker_.limits().max_sessions});
   }
   if (seated_->claimed) return seated_->claimed->refused ? refuse_session(answer) : Step::Done;
   if (seated_->late) {

@@ -281,10 +281,8 @@ def test_sessions_beyond_the_limit_are_refused_and_those_there_are_live_on(start
     daemon.wait_ready()
     for number in range(3):
         assert persistent(daemon, f"c{number}") == mqtt.connack(0)
-    if mode == "kafka":
-        daemon.wait_metric(3, "mqttproxy_cluster_sessions")
-    else:
-        daemon.wait_metric(3, "mqttproxy_sessions_persistent")
+    gauge = "mqttproxy_cluster_sessions" if mode == "kafka" else "mqttproxy_sessions_persistent"
+    daemon.wait_metric(3, gauge)
     assert persistent(daemon, "c3") == mqtt.connack(3)
     daemon.wait_log('client_id="c3" .*refused by limits.maxSessions')
     daemon.wait_metric(1, "mqttproxy_sessions_refused_total")
@@ -292,6 +290,7 @@ def test_sessions_beyond_the_limit_are_refused_and_those_there_are_live_on(start
     connected(daemon.address(), "clean").end()
     connected(daemon.address(), "c0").end()  # a clean start gives its place to another one
     wait_until("a place", lambda: persistent(daemon, "c3") == mqtt.connack(0))
+    daemon.wait_metric(3, gauge)
     assert persistent(daemon, "c0") == mqtt.connack(3)
 
 

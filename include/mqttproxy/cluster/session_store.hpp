@@ -54,9 +54,9 @@ struct ClaimRequest {
   std::string proxy;
   std::string client_id;
   bool clean = true;
-  std::uint32_t max_sessions = 0;                   // of all nodes; 0: any number
   std::chrono::seconds expiry{0};                   // of the session, once it is offline
   std::chrono::steady_clock::time_point read_at{};  // when CONNECT was read
+  std::uint32_t max_sessions = 0;                   // stored, of all nodes; 0: any number
 };
 
 struct Claimed {
