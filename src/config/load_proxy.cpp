@@ -50,7 +50,7 @@ void read_options(Object& document, ProxyConfig& proxy) {
   (void)document.integer_or("topicCacheSize", 0, kMinInteger, kMaxInteger);
   const auto retry = document.find_set("retryInterval");
   if (retry && retry->as_integer(kMinInteger)) {
-    retry->warning("has no effect in this version: nothing is sent to devices yet that could be sent again");
+    retry->warning("has no effect: what is not acknowledged is sent again when the client comes back");
   }
   const auto broker = document.find_set("brokerMode");
   if (broker && broker->as_bool().value_or(false)) {
