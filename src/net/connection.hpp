@@ -60,7 +60,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void on_room();
   void on_time();  // what it was too early for may be due
   /// A reload: what was published before is settled before anything goes to producers that may be others, so that
-  /// nothing overtakes it. Only notes it.
+  /// nothing overtakes it. Only notes it. A connection that begins while records of its session are on their way does
+  /// not know whether there was a reload, and does the same.
   void on_new_pipelines() noexcept { settle_first_ = core_.unacked() != 0; }
   void on_filter_result(pipeline::FilterResult result);
   void on_settled();   // acknowledgements may be due

@@ -186,6 +186,7 @@ void Connection::attach(const mqtt::Connect& packet, std::string_view client_id,
   const session::Registry::Attached attached = proxy_.registry.attach(client_id, packet.clean_session, self_);
   session_ = attached.session;
   answer.session = proxy_.registry.find(session_);
+  settle_first_ = answer.session->unreleased.any_storing();
   answer.session_present = attached.session_present;
   log_connected(packet, client_id);
   if (Connection* displaced = worker_.find(attached.displaced)) displaced->end_displaced();  // [MQTT-3.1.4-2]

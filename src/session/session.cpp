@@ -38,6 +38,10 @@ void UnreleasedIds::forget(mqtt::PacketId packet_id) noexcept {
   if (it != ids_.end() && it->packet_id == packet_id) ids_.erase(it);
 }
 
+bool UnreleasedIds::any_storing() const noexcept {
+  return std::ranges::any_of(ids_, [](const Id& id) { return !id.stored; });
+}
+
 bool UnreleasedIds::storing(mqtt::PacketId packet_id) const noexcept {
   const auto it = std::ranges::lower_bound(ids_, packet_id, {}, &Id::packet_id);
   return it != ids_.end() && it->packet_id == packet_id && !it->stored;

@@ -345,6 +345,21 @@ def test_what_an_earlier_producer_holds_back_is_not_overtaken(start_daemon) -> N
     daemon.wait_log('kafka producer retired .* records_waiting=2')
 
 
+def test_what_an_earlier_connection_left_with_an_earlier_producer_is_not_overtaken(start_daemon) -> None:
+    daemon = start_daemon(lingering(2_000))
+    with connected(daemon.address(), "c", clean=False) as client:
+        client.send(mqtt.publish("t", b"1", qos=2, packet_id=1))
+        daemon.wait_metric(1, "mqttproxy_unacked")
+    daemon.wait_metric(0, "mqttproxy_connections")
+    reload(daemon, lingering(0))
+    with Client(daemon.address()) as client:
+        client.send(mqtt.connect("c", clean=False))
+        client.expect(mqtt.connack(0, session_present=True))
+        client.send(mqtt.publish("t", b"1", qos=2, packet_id=1, dup=True), mqtt.publish("t", b"2", qos=1, packet_id=2))
+        client.expect(mqtt.pubrec(1), mqtt.puback(2))
+    assert stored(daemon, "uplink") == ["1", "2"]
+
+
 def test_a_run_that_waits_for_room_ends_in_the_pipeline_it_began_in(start_daemon) -> None:
     """Two Kafka filters: the record of the first is not produced again, whatever the configuration is by now."""
 

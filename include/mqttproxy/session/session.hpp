@@ -34,6 +34,7 @@ class UnreleasedIds {
   /// PUBREL, or a PUBLISH that was not taken. Unknown ids are ignored.
   void forget(mqtt::PacketId packet_id) noexcept;
   [[nodiscard]] bool storing(mqtt::PacketId packet_id) const noexcept;
+  [[nodiscard]] bool any_storing() const noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
 
  private:
