@@ -76,9 +76,14 @@ stage() { # NAME TIME-OUT NEEDS COMMAND...
   finish "$1"
 }
 
-pytest() { # NAME TIME-OUT NEEDS FOLDER BINARY
-  stage "$1" "$2" "$3" env MQTTPROXY_BIN="$ROOT/build/$5/mqttproxy" \
+begin_pytest() { # NAME TIME-OUT NEEDS FOLDER BINARY
+  begin "$1" "$2" "$3" env MQTTPROXY_BIN="$ROOT/build/$5/mqttproxy" \
     "$python" -m pytest -p no:cacheprovider --basetemp="$ROOT/build/test-data/$1" "tests/$4"
+}
+
+pytest() {
+  begin_pytest "$@"
+  finish "$1"
 }
 
 report() {
@@ -114,8 +119,11 @@ if $all; then
   for sanitizer in asan tsan; do
     stage "build-$sanitizer" 1800 packages scripts/build.sh "$sanitizer"
     stage "unit-$sanitizer" 900 "build-$sanitizer" ctest --preset "$sanitizer" -j "$(nproc)" --no-tests=error
-    pytest "integration-$sanitizer" 1200 "build-$sanitizer,python" integration "$sanitizer"
   done
+  # These wait more than they work.
+  begin_pytest integration-asan 1200 build-asan,python integration asan
+  pytest integration-tsan 1200 build-tsan,python integration tsan
+  finish integration-asan
   stage mqtt.js 300 packages bash -c \
     'mkdir -p build/mqtt.js && cp tests/foreign/package.json build/mqtt.js/ && cd build/mqtt.js &&
      npm install --no-package-lock --ignore-scripts --no-audit --no-fund'

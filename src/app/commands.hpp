@@ -12,5 +12,7 @@ namespace mqttproxy::app {
 [[nodiscard]] int check(const CheckOptions& options);
 /// What a PUBLISH would become, through the same pipelines the daemon runs.
 [[nodiscard]] int explain(const ExplainOptions& options);
+/// A line for a password file, of the password on standard input.
+[[nodiscard]] int hash_password(const HashPasswordOptions& options);
 
 }  // namespace mqttproxy::app

@@ -23,7 +23,8 @@ int main(int argc, char** argv) {
     return std::visit(Overloaded{[](int exit_code) { return exit_code; },
                                  [](const RunOptions& options) { return run_daemon(options); },
                                  [](const CheckOptions& options) { return check(options); },
-                                 [](const ExplainOptions& options) { return explain(options); }},
+                                 [](const ExplainOptions& options) { return explain(options); },
+                                 [](const HashPasswordOptions& options) { return hash_password(options); }},
                       parse_command_line(argc, argv));
   } catch (const std::exception& error) {
     std::cerr << "mqttproxy: " << error.what() << '\n';

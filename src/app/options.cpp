@@ -13,6 +13,7 @@ constexpr const char* kExamples = R"(Examples:
   mqttproxy check mqttproxy.yaml
   mqttproxy check mqttproxy.yaml --connect
   mqttproxy explain --config mqttproxy.yaml --topic gateway/g1/iphone/log
+  mqttproxy hash-password --username sensor1 >> users
 
 Exit codes: 0 clean end, 1 failure at run time, 2 configuration or command line wrong.)";
 
@@ -42,6 +43,11 @@ Command parse_command_line(int argc, const char* const* argv) {
   explain_command->add_option("--payload", explain.payload, "Payload");
   explain_command->add_option("--qos", explain.qos, "QoS")->check(CLI::Range(0, 2))->capture_default_str();
   explain_command->add_flag("--retain", explain.retain, "RETAIN flag set");
+
+  HashPasswordOptions hash_password;
+  CLI::App* hash_password_command = app.add_subcommand(
+      "hash-password", "Read a password from standard input and print a line for a password file (scrypt)");
+  hash_password_command->add_option("--username", hash_password.username, "Print USERNAME:HASH");
   app.require_subcommand(0, 1);
 
   try {
@@ -51,6 +57,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   }
   if (check_command->parsed()) return check;
   if (explain_command->parsed()) return explain;
+  if (hash_password_command->parsed()) return hash_password;
   if (run.config.empty()) {
     std::cerr << "mqttproxy: --config FILE is needed (see --help)\n";
     return kExitUsage;

@@ -27,8 +27,12 @@ struct ExplainOptions {
   bool retain = false;
 };
 
+struct HashPasswordOptions {
+  std::string username;  // empty: the hash alone
+};
+
 /// What was asked for, or the exit code when the command line itself said everything (--help, --version, an error).
-using Command = std::variant<int, RunOptions, CheckOptions, ExplainOptions>;
+using Command = std::variant<int, RunOptions, CheckOptions, ExplainOptions, HashPasswordOptions>;
 
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv);
 

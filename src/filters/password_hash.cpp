@@ -2,16 +2,26 @@
 
 #include <array>
 #include <charconv>
+#include <span>
+#include <stdexcept>
 #include <vector>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "mqttproxy/filters/hash_password.hpp"
 
 namespace mqttproxy::filters {
 
 namespace {
 
 constexpr std::uint64_t kMaxScryptMemory = 256ULL << 20U;
+
+// Of new hashes.
+constexpr unsigned kLn = 15;
+constexpr unsigned kR = 8;
+constexpr unsigned kP = 1;
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -49,7 +59,29 @@ std::optional<std::string> decode(std::string_view text, std::size_t min, std::s
   return out;
 }
 
+/// Base64 without padding.
+std::string encode(std::span<const unsigned char> bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(), static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  text.resize(text.find_last_not_of('=') + 1);
+  return text;
+}
+
 }  // namespace
+
+std::string hash_password(std::string_view password) {
+  std::array<unsigned char, 16> salt{};
+  std::array<unsigned char, 32> hash{};
+  if (RAND_bytes(salt.data(), static_cast<int>(salt.size())) != 1 ||
+      EVP_PBE_scrypt(password.data(), password.size(), salt.data(), salt.size(), std::uint64_t{1} << kLn, kR, kP,
+                     kMaxScryptMemory, hash.data(), hash.size()) != 1) {
+    throw std::runtime_error("OpenSSL cannot hash the password");
+  }
+  return "$scrypt$ln=" + std::to_string(kLn) + ",r=" + std::to_string(kR) + ",p=" + std::to_string(kP) + "$" +
+         encode(salt) + "$" + encode(hash);
+}
 
 std::optional<PasswordHash> PasswordHash::parse(std::string_view text, std::string& problem) {
   const std::vector<std::string_view> parts = split(text, '$');

@@ -2,12 +2,16 @@
 
 import base64
 import hashlib
+import os
+import pty
+import subprocess
 
 import pytest
 
 from support import config, mqtt
-from support.daemon import Daemon
+from support.daemon import BINARY, Daemon, environment
 from support.mqtt import Client, connected
+from support.waiting import PATIENCE
 
 # The acceptance vectors: sha256(password + salt).
 SALT = "abcfdlfkjaslfkalfjslfskfjslf"
@@ -181,3 +185,51 @@ def test_a_client_that_leaves_while_its_password_is_checked_is_forgotten(start_d
         client.socket.close()
     connected(daemon.address(), "after", username="slow", password="secret").end()
     daemon.wait_metric(0, "mqttproxy_connections")
+
+
+def hash_password(*arguments: str, password: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(BINARY), "hash-password", *arguments], input=password, capture_output=True, text=True, env=environment()
+    )
+
+
+def test_a_line_of_hash_password_lets_its_user_in(start_daemon, tmp_path) -> None:
+    made = hash_password("--username", "sensor1", password="pass word\n")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("sensor1:$scrypt$") and made.stdout.count("\n") == 1
+    assert "pass word" not in made.stdout + made.stderr
+    users = tmp_path / "users"
+    users.write_text(made.stdout)
+    daemon = start_daemon(documents({"kind": "MQTTClientAuth", "name": "auth", "file": str(users)}))
+    connected(daemon.address(), "c", username="sensor1", password="pass word").end()
+    with Client(daemon.address()) as client:
+        client.send(mqtt.connect("c", username="sensor1", password="pass word\n"))
+        client.expect(mqtt.connack(4))
+
+
+def test_hash_password_on_a_terminal_asks_twice_and_shows_nothing() -> None:
+    for again, code in (("secret", 0), ("other", 2)):
+        ours, theirs = pty.openpty()
+        asking = subprocess.Popen(
+            [str(BINARY), "hash-password"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        )
+        os.close(theirs)
+        assert asking.stderr and asking.stdout
+        for prompt, line in (("Password: ", "secret"), ("Again: ", again)):
+            assert asking.stderr.read(len(prompt)).decode() == prompt
+            os.write(ours, line.encode() + b"\n")
+            assert asking.stderr.read(1) == b"\n"
+        assert asking.wait(PATIENCE) == code
+        assert asking.stdout.read().startswith(b"$scrypt$") == (code == 0)
+        os.set_blocking(ours, False)
+        try:
+            assert b"secret" not in os.read(ours, 1_000)
+        except OSError:  # nothing was echoed
+            pass
+        os.close(ours)
+
+
+@pytest.mark.parametrize(("arguments", "password"), [((), ""), ((), "\n"), (("--username", "a:b"), "x\n"), (("--username", "#a"), "x\n")])
+def test_hash_password_says_what_it_cannot_take(arguments: tuple[str, ...], password: str) -> None:
+    refused = hash_password(*arguments, password=password)
+    assert refused.returncode == 2 and refused.stdout == "" and refused.stderr

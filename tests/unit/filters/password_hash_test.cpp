@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "mqttproxy/filters/hash_password.hpp"
+
 namespace mqttproxy::filters {
 namespace {
 
@@ -54,6 +56,16 @@ TEST(PasswordHash, RefusesBadSaltsAndHashes) {
                            "c2FsdHNhbHRzYWx!$vFGsQkpII4x2tZqIxLyLqElZlTrlGm50eeq9L0s+328"}) {
     EXPECT_NE(problem_of(head + tail).find("base64"), std::string::npos) << tail;
   }
+}
+
+TEST(HashPassword, MakesWhatVerifies) {
+  std::string problem;
+  const std::string first = hash_password("correct horse");
+  const auto parsed = PasswordHash::parse(first, problem);
+  ASSERT_TRUE(parsed) << problem;
+  EXPECT_TRUE(parsed->verify("correct horse"));
+  EXPECT_FALSE(parsed->verify("correct horse "));
+  EXPECT_NE(hash_password("correct horse"), first) << "the salt is another one";
 }
 
 }  // namespace
