@@ -19,6 +19,12 @@ class NoSink final : public kafka::RecordSink {
 
 }  // namespace
 
+SinkFor sink_nowhere() {
+  return [sink = std::make_shared<NoSink>()](const kafka::ProducerOptions&) -> std::shared_ptr<kafka::RecordSink> {
+    return sink;
+  };
+}
+
 pipeline::FilterRegistry make_registry(const SinkFor& sink_for, util::TaskPool* hashing) {
   pipeline::FilterRegistry registry;
   filters::register_all(registry, {sink_for, hashing});
@@ -37,8 +43,7 @@ std::vector<std::shared_ptr<pipeline::Pipeline>> build_pipelines(const config::C
 std::optional<config::Config> load_and_validate(const std::shared_ptr<config::Diagnostics>& diagnostics) {
   std::optional<config::Config> config = config::load_for_check(diagnostics->file(), diagnostics);
   if (config) {  // errors elsewhere do not keep those inside filters from being reported
-    const auto nowhere = std::make_shared<NoSink>();
-    (void)build_pipelines(*config, make_registry([&nowhere](const kafka::ProducerOptions&) { return nowhere; }));
+    (void)build_pipelines(*config, make_registry(sink_nowhere()));
     net::check_tls(*config);
     if (config->node.downlink.mode == config::DownlinkMode::Kafka) (void)cluster::read_cluster(*config);
   }

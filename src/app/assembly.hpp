@@ -24,6 +24,9 @@ namespace mqttproxy::app {
 
 using SinkFor = std::function<std::shared_ptr<kafka::RecordSink>(const kafka::ProducerOptions&)>;
 
+/// Sinks that take nothing: where a configuration is only looked at.
+[[nodiscard]] SinkFor sink_nowhere();
+
 /// Every filter kind. `hashing`: see filters::Services; nullptr where no CONNECT will run. Keep it for all workers:
 /// what a factory has once asked librdkafka is not asked again.
 [[nodiscard]] pipeline::FilterRegistry make_registry(const SinkFor& sink_for, util::TaskPool* hashing = nullptr);

@@ -12,6 +12,9 @@ namespace mqttproxy::app {
 [[nodiscard]] int check(const CheckOptions& options);
 /// What a PUBLISH would become, through the same pipelines the daemon runs.
 [[nodiscard]] int explain(const ExplainOptions& options);
+/// Prints records as they arrive in Kafka, until it is stopped or has printed as many as were asked for. Why there are
+/// none: to stderr.
+[[nodiscard]] int tail(const TailOptions& options);
 /// A line for a password file, of the password on standard input.
 [[nodiscard]] int hash_password(const HashPasswordOptions& options);
 

@@ -24,7 +24,8 @@ int main(int argc, char** argv) {
                                  [](const RunOptions& options) { return run_daemon(options); },
                                  [](const CheckOptions& options) { return check(options); },
                                  [](const ExplainOptions& options) { return explain(options); },
-                                 [](const HashPasswordOptions& options) { return hash_password(options); }},
+                                 [](const HashPasswordOptions& options) { return hash_password(options); },
+                                 [](const TailOptions& options) { return tail(options); }},
                       parse_command_line(argc, argv));
   } catch (const std::exception& error) {
     std::cerr << "mqttproxy: " << error.what() << '\n';

@@ -14,6 +14,7 @@ constexpr const char* kExamples = R"(Examples:
   mqttproxy check mqttproxy.yaml --connect
   mqttproxy explain --config mqttproxy.yaml --topic gateway/g1/iphone/log
   mqttproxy hash-password --username sensor1 >> users
+  mqttproxy tail --config mqttproxy.yaml --from-beginning
 
 Exit codes: 0 clean end, 1 failure at run time, 2 configuration or command line wrong.)";
 
@@ -48,6 +49,15 @@ Command parse_command_line(int argc, const char* const* argv) {
   CLI::App* hash_password_command = app.add_subcommand(
       "hash-password", "Read a password from standard input and print a line for a password file (scrypt)");
   hash_password_command->add_option("--username", hash_password.username, "Print USERNAME:HASH");
+
+  TailOptions tail;
+  CLI::App* tail_command =
+      app.add_subcommand("tail", "Print records as they arrive in Kafka: topic, key, headers, payload");
+  tail_command->add_option("--config", tail.config, "The configuration file")->required();
+  tail_command->add_option("--topic", tail.topics, "Kafka topic; may be repeated. Without: those of the configuration");
+  tail_command->add_option("--backend", tail.backends, "Broker, HOST:PORT, instead of those of the configuration");
+  tail_command->add_flag("--from-beginning", tail.from_beginning, "From the oldest records there are");
+  tail_command->add_option("--count", tail.count, "End after so many records; 0: never")->capture_default_str();
   app.require_subcommand(0, 1);
 
   try {
@@ -58,6 +68,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   if (check_command->parsed()) return check;
   if (explain_command->parsed()) return explain;
   if (hash_password_command->parsed()) return hash_password;
+  if (tail_command->parsed()) return tail;
   if (run.config.empty()) {
     std::cerr << "mqttproxy: --config FILE is needed (see --help)\n";
     return kExitUsage;
