@@ -257,6 +257,9 @@ void Connection::end(CloseCause cause, std::string_view detail) {
   release_seat();
   if (core_.was_connected()) {
     worker_.shared().connected[proxy_.index].fetch_sub(1, std::memory_order_relaxed);
+    if (session::Session* session = proxy_.registry.find(session_)) {
+      session->revision = worker_.revision() - (settle_first_ ? 1 : 0);
+    }
     proxy_.registry.detach(session_, self_, Worker::Clock::now() + worker_.limits().session_expiry);
     publish_will();
     run_disconnect_pipeline();

@@ -60,8 +60,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void on_room();
   void on_time();  // what it was too early for may be due
   /// A reload: what was published before is settled before anything goes to producers that may be others, so that
-  /// nothing overtakes it. Only notes it. A connection that begins while records of its session are on their way does
-  /// not know whether there was a reload, and does the same.
+  /// nothing overtakes it. Only notes it.
   void on_new_pipelines() noexcept { settle_first_ = core_.unacked() != 0; }
   void on_filter_result(pipeline::FilterResult result);
   void on_settled();   // acknowledgements may be due
@@ -101,6 +100,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   session::Step admit(const mqtt::Connect& packet, session::ConnectAnswer& answer);
   /// clientPublishLimit. False: parked.
   bool allow(const mqtt::Publish& packet);
+  /// An earlier connection of the session has left records on their way, and there was a reload since.
+  [[nodiscard]] bool left_before_reload(const session::Session& session) const noexcept;
   /// What went to the pipelines before a reload is settled. False: parked.
   bool settled_before_reload();
   /// One of the proxy's maxAllowedConnection places; end() gives it back. A takeover always gets one.

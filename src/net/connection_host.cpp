@@ -135,6 +135,10 @@ bool Connection::allow(const mqtt::Publish& packet) {
   return false;
 }
 
+bool Connection::left_before_reload(const session::Session& session) const noexcept {
+  return session.revision != worker_.revision() && session.unreleased.any_storing();
+}
+
 bool Connection::settled_before_reload() {
   if (!settle_first_) return true;
   settle_first_ = core_.unacked() != 0;
@@ -186,10 +190,10 @@ void Connection::attach(const mqtt::Connect& packet, std::string_view client_id,
   const session::Registry::Attached attached = proxy_.registry.attach(client_id, packet.clean_session, self_);
   session_ = attached.session;
   answer.session = proxy_.registry.find(session_);
-  settle_first_ = answer.session->unreleased.any_storing();
   answer.session_present = attached.session_present;
   log_connected(packet, client_id);
   if (Connection* displaced = worker_.find(attached.displaced)) displaced->end_displaced();  // [MQTT-3.1.4-2]
+  settle_first_ = left_before_reload(*answer.session);
 }
 
 void Connection::log_connected(const mqtt::Connect& packet, std::string_view client_id) const {

@@ -65,7 +65,7 @@ void Connection::resume(const mqtt::Connect& packet, std::string_view client_id,
   session_ = proxy_.registry.resume(client_id, packet.clean_session, self_, claimed->unbroken);
   session::Session& session = *proxy_.registry.find(session_);
   answer.session = &session;
-  settle_first_ = session.unreleased.any_storing();
+  settle_first_ = left_before_reload(session);
   answer.session_present = claimed->session_present;
   log_connected(packet, client_id);
   if (session.stored) take_up(session, claimed->cut);

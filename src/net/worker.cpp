@@ -57,6 +57,7 @@ void Worker::stop() {
 }
 
 void Worker::apply(Revision revision) {
+  ++revision_;
   config_ = std::move(revision.config);
   fanout_.set_limits(config_->node);
   for (ProxyRuntime& proxy : proxies_) {

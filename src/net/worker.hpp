@@ -101,6 +101,8 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   [[nodiscard]] unsigned index() const noexcept { return index_; }
   [[nodiscard]] const config::LimitsConfig& limits() const noexcept { return config_->node.limits; }
   [[nodiscard]] bool reading_stopped() const noexcept { return reading_stopped_; }
+  /// Another one with each reload.
+  [[nodiscard]] std::uint32_t revision() const noexcept { return revision_; }
   /// A client id nobody else has, whose home is this worker [MQTT-3.1.3-6].
   [[nodiscard]] std::string generate_client_id();
   [[nodiscard]] Connection* find(session::Handle connection) noexcept;
@@ -187,6 +189,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   std::string reply_buffer_;
   std::mt19937_64 random_;
   Clock::time_point next_session_sweep_{};
+  std::uint32_t revision_ = 0;
   bool reading_stopped_ = false;
   std::thread thread_;
 };

@@ -72,6 +72,7 @@ struct Session {
   std::unique_ptr<Outbox> outbox;         // none until there was a message for it
   std::unique_ptr<StoredSession> stored;  // none for a clean session, or without a store
   bool flush_due = false;                 // its connection is among those that will be flushed
+  std::uint32_t revision = 0;             // of the pipelines that its last connection's records went through
 };
 
 /// Text of all filters of a session whose state is stored outside: it has to fit into one Kafka record.
