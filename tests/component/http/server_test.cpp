@@ -38,6 +38,10 @@ TEST_F(ServerTest, AThousandKeepAliveClientsAreAllServed) {
   start();
   std::vector<RawClient> clients;
   for (int i = 0; i < 1'000; ++i) clients.push_back(client());
+  // One alone first: the library makes its tables with the first request, and ThreadSanitizer, which does not see into
+  // it, would take their use by others meanwhile for a race.
+  clients.front().send(request("GET", "/healthz"));
+  EXPECT_EQ(clients.front().status(), 200);
   for (int round = 0; round < 2; ++round) {
     for (RawClient& peer : clients) peer.send(publish("x"));
     for (RawClient& peer : clients) EXPECT_EQ(peer.status(), 200);
