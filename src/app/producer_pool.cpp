@@ -24,7 +24,6 @@ void ProducerPool::begin_configuration() {
 }
 
 void ProducerPool::keep_configuration() {
-  const std::scoped_lock lock(mutex_);
   for (Entry& entry : entries_) {
     entry.kept = entry.asked;
     if (entry.kept) continue;
@@ -33,17 +32,20 @@ void ProducerPool::keep_configuration() {
     entry.producer->retire();
     retired_.push_back(entry.producer);
   }
-  std::erase_if(entries_, [](const Entry& entry) { return !entry.kept; });
+  forget_others();
 }
 
 void ProducerPool::drop_configuration() {
+  forget_others();
+}
+
+void ProducerPool::forget_others() {
   std::vector<Entry> kept = entries_;
   std::erase_if(kept, [](const Entry& entry) { return !entry.kept; });
-  {
-    const std::scoped_lock lock(mutex_);
-    entries_.swap(kept);
-  }
-  // The others end here, where nobody waits for the mutex: their threads take a moment.
+  const std::scoped_lock lock(mutex_);
+  entries_.swap(kept);
+  // The lock is gone first, then those that nobody holds end: that takes a moment, and the lock of the metrics, under
+  // which reasons_not_ready() is called.
 }
 
 std::size_t ProducerPool::end_retired() {
@@ -68,8 +70,9 @@ std::size_t ProducerPool::drain(std::chrono::milliseconds timeout) {
   for (const Entry& entry : entries_) given_up += entry.producer->drain(util::time_left(deadline));
   for (const auto& producer : retired_) given_up += producer->drain(util::time_left(deadline));
   retired_.clear();
+  std::vector<Entry> gone;
   const std::scoped_lock lock(mutex_);
-  entries_.clear();
+  entries_.swap(gone);
   return given_up;
 }
 

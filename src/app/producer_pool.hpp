@@ -52,6 +52,9 @@ class ProducerPool {
     bool asked = false;  // by the configuration being made
   };
 
+  /// Those that no configuration has kept.
+  void forget_others();
+
   Make make_;
   mutable std::mutex mutex_;  // for entries_: held by main while it changes them
   std::vector<Entry> entries_;
