@@ -172,6 +172,8 @@ def test_the_log_level(start_daemon) -> None:
     daemon = start_daemon(documents())
     reload(daemon, documents(log={"level": "error"}))
     reload(daemon, documents(log={"level": "info"}))
+    daemon.wait_log("configuration reloaded")
+    daemon.stop()
     assert len([line for line in daemon.lines if "configuration reloaded" in line]) == 1
 
 
