@@ -167,11 +167,9 @@ void ClusterImpl::note_loaded() {
   if (!streaming_) return set_reason("sessions: topic " + options_.downlink.name + " is not ready");
   std::int64_t size = 0;
   std::int64_t rest = 0;
-  std::size_t sessions = 0;
   for (const auto& partition : partitions_) {
     size += partition->load_size();
     rest += partition->to_load();
-    sessions += partition->view().sessions();
   }
   const auto now = Clock::now();
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - created_).count();
@@ -179,7 +177,7 @@ void ClusterImpl::note_loaded() {
     loaded_ = true;
     set_reason("");
     spdlog::info("sessions loaded topic={} partitions={} sessions={} after_ms={}", options_.sessions.name,
-                 partitions_.size(), sessions, took);
+                 partitions_.size(), sessions(), took);
     return;
   }
   const std::int64_t percent = 100 * (size - rest) / size;
@@ -187,7 +185,7 @@ void ClusterImpl::note_loaded() {
   if (now - last_progress_ < 2 * kTick) return;
   last_progress_ = now;
   spdlog::info("sessions loading topic={} percent={} sessions={} after_ms={}", options_.sessions.name, percent,
-               sessions, took);
+               sessions(), took);
 }
 
 void ClusterImpl::set_reason(std::string reason) {
@@ -205,17 +203,15 @@ std::string ClusterImpl::reason_not_ready() const {
 
 void ClusterImpl::count() {
   std::size_t clients = 0;
-  std::size_t sessions = 0;
   std::size_t online = 0;
   std::size_t stewarding = 0;
   for (const auto& partition : partitions_) {
     clients += partition->view().entries().size();
-    sessions += partition->view().sessions();
     for (const auto& [incarnation, served] : partition->view().online()) online += served;
     stewarding += partition->stewarding() ? 1U : 0U;
   }
   counters_[ClusterEvent::Clients].set(clients);
-  counters_[ClusterEvent::Sessions].set(sessions);
+  counters_[ClusterEvent::Sessions].set(sessions());
   counters_[ClusterEvent::Online].set(online);
   counters_[ClusterEvent::Stewarding].set(stewarding);
 }

@@ -68,21 +68,12 @@ class NodeComparison {
   void require(bool same, std::initializer_list<std::string_view> keys) const {
     if (same) return;
     std::string path = "Node " + next_.name;
-    Mark mark;
-    YAML::Node map;
-    if (next_.document) {
-      map.reset(next_.document->node());
-      mark = next_.document->mark();
-    }
+    std::optional<Value> place = next_.document;
+    Mark mark = place ? place->mark() : Mark();
     for (const std::string_view key : keys) {
       path = child_path(path, key);
-      if (!map.IsMap()) continue;
-      for (const auto& entry : YAML::Node(map)) {
-        if (!entry.first.IsScalar() || entry.first.Scalar() != key) continue;
-        mark = mark_of(entry.first);
-        map.reset(entry.second);
-        break;
-      }
+      place = place && place->node().IsMap() ? Object(*place).find(key) : std::nullopt;
+      if (place) mark = place->mark();
     }
     diagnostics_.error(mark, std::move(path), std::string(kRestart));
   }
