@@ -19,9 +19,7 @@ constexpr std::size_t kErrorText = 512;
 
 /// What a configuration may override, where librdkafka's own default does not suit a proxy.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kDefaults = {{
-    // Two milliseconds gather a busy moment into one request, and PUBACKs still leave within three. Less costs more
-    // than it gains: with idempotence librdkafka 2.0.2 has one request per partition under way, and while the next is
-    // due and waits for its answer, it polls without a time-out.
+    // Two milliseconds gather a busy moment into one request, and PUBACKs still leave within three.
     {"linger.ms", "2"},
     // A record waits as long as Kafka is away; the queue limits bound memory.
     {"message.timeout.ms", "0"},
