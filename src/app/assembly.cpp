@@ -32,10 +32,11 @@ pipeline::FilterRegistry make_registry(const SinkFor& sink_for, util::TaskPool* 
 }
 
 std::vector<std::shared_ptr<pipeline::Pipeline>> build_pipelines(const config::Config& config,
-                                                                 const pipeline::FilterRegistry& registry) {
+                                                                 const pipeline::FilterRegistry& registry,
+                                                                 pipeline::WorkerFilterStats* stats) {
   std::vector<std::shared_ptr<pipeline::Pipeline>> pipelines;
   for (const config::PipelineConfig& pipeline : config.pipelines) {
-    pipelines.push_back(pipeline::build(pipeline, registry));
+    pipelines.push_back(pipeline::build(pipeline, registry, stats));
   }
   return pipelines;
 }

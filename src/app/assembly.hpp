@@ -31,9 +31,11 @@ using SinkFor = std::function<std::shared_ptr<kafka::RecordSink>(const kafka::Pr
 /// what a factory has once asked librdkafka is not asked again.
 [[nodiscard]] pipeline::FilterRegistry make_registry(const SinkFor& sink_for, util::TaskPool* hashing = nullptr);
 
-/// All pipelines of the configuration, by index; a nullptr for each that is wrong (see the diagnostics).
+/// All pipelines of the configuration, by index; a nullptr for each that is wrong (see the diagnostics). `stats`: see
+/// pipeline::build().
 [[nodiscard]] std::vector<std::shared_ptr<pipeline::Pipeline>> build_pipelines(
-    const config::Config& config, const pipeline::FilterRegistry& registry);
+    const config::Config& config, const pipeline::FilterRegistry& registry,
+    pipeline::WorkerFilterStats* stats = nullptr);
 
 /// As downlink.mode says. The workers must outlive it.
 [[nodiscard]] std::unique_ptr<downlink::Bus> make_bus(const config::Config& config,

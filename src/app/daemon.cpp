@@ -82,7 +82,11 @@ class Daemon {
         directory_(cluster_ ? cluster_->directory(server_.sessions()) : nullptr),
         hashing_("passwords", kHashingThreads, config_->node.limits.max_waiting_passwords),
         api_(
-            config_->node.api, config_->node.limits, metrics_, [this] { return reasons_not_ready(); }, backends()) {}
+            config_->node.api, config_->node.limits, metrics_, [this] { return reasons_not_ready(); }, backends()) {
+    for (unsigned w = 0; w < server_.workers(); ++w) {
+      filter_stats_.push_back(std::make_unique<pipeline::WorkerFilterStats>());
+    }
+  }
 
   void start() {
     service_manager_.starting("starting");
@@ -95,9 +99,9 @@ class Daemon {
       spdlog::info("downlink mode=local: sessions and what waits in them are in this process's memory only");
     }
     const auto build = builder(*config_);
-    server_.start([&] {
+    server_.start([&](unsigned worker) {
       service_manager_.starting("making pipelines");  // once per worker: with thousands of users this takes its time
-      return build();
+      return build(worker);
     });
     producers_.keep_configuration();
     api_.start();  // after the pipelines: readiness looks at the producers they made
@@ -211,7 +215,9 @@ class Daemon {
   [[nodiscard]] net::Server::BuildPipelines builder(const config::Config& config) {
     const auto registry = std::make_shared<const pipeline::FilterRegistry>(
         make_registry([this](const kafka::ProducerOptions& options) { return producers_.get(options); }, &hashing_));
-    return [registry, &config] { return build_pipelines(config, *registry); };
+    return [this, registry, &config](unsigned worker) {
+      return build_pipelines(config, *registry, filter_stats_[worker].get());
+    };
   }
 
   /// Where messages to devices go. The cluster first: what a worker has got, it has as well.
@@ -252,6 +258,7 @@ class Daemon {
   }
 
   void collect(metrics::Scrape& scrape) const {
+    pipeline::collect(filter_stats_, scrape);
     scrape.gauge("mqttproxy_build_info", "Always 1; the version is the label.", 1, {{"version", MQTTPROXY_VERSION}});
     scrape.gauge("mqttproxy_start_time_seconds", "Unix time of the start.",
                  std::chrono::duration<double>(started_.time_since_epoch()).count());
@@ -275,6 +282,7 @@ class Daemon {
   boost::asio::steady_timer retired_timer_;
   ServiceManager service_manager_{io_};
   metrics::Registry metrics_;
+  std::vector<std::unique_ptr<pipeline::WorkerFilterStats>> filter_stats_;  // by worker
   net::Server server_;
   ProducerPool producers_;                     // gone before the server whose workers they report to
   std::unique_ptr<cluster::Cluster> cluster_;  // nullptr: one node, in memory

@@ -31,7 +31,7 @@ bool is_broker_thread() noexcept {
 }  // namespace
 
 /// poll() as libraries call it that were built with _FORTIFY_SOURCE, as Debian's are.
-// NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): libc's name
+// NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming): libc's
 extern "C" int __poll_chk(pollfd* fds, nfds_t count, int timeout_ms, std::size_t bytes) {
   if (bytes / sizeof(pollfd) < count) std::abort();  // what libc's checks
   thread_local const bool broker = is_broker_thread();

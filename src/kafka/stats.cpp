@@ -1,17 +1,12 @@
 #include "stats.hpp"
 
-#include <algorithm>
-#include <vector>
-
 #include "errors.hpp"
 
 namespace mqttproxy::kafka {
 
 void Stats::delivered(std::int64_t microseconds) noexcept {
   if (microseconds < 0) return;  // librdkafka does not know
-  const auto bucket = std::ranges::lower_bound(kBoundsUs, microseconds) - kBoundsUs.begin();
-  latency_[static_cast<std::size_t>(bucket)].add();
-  latency_sum_us_.add(static_cast<std::uint64_t>(microseconds));
+  latency_us_.add(static_cast<std::uint64_t>(microseconds));
 }
 
 void Stats::collect(metrics::Scrape& scrape, const std::string& producer) const {
@@ -21,15 +16,11 @@ void Stats::collect(metrics::Scrape& scrape, const std::string& producer) const 
                    {{"producer", producer}, {"outcome", std::string(label(outcome))}});
   }
   errors_.collect(scrape, "mqttproxy_kafka_errors_total", {{"producer", producer}});
-  std::vector<double> bounds;
-  bounds.reserve(kBoundsUs.size());
-  for (const std::int64_t bound : kBoundsUs) bounds.push_back(static_cast<double>(bound) / 1e6);
-  std::vector<std::uint64_t> counts;
-  counts.reserve(latency_.size());
-  for (const metrics::Counter& bucket : latency_) counts.push_back(bucket.get());
-  scrape.histogram("mqttproxy_kafka_delivery_seconds",
-                   "Time from the local queue to Kafka's acknowledgement, one record of each batch of reports.", bounds,
-                   counts, static_cast<double>(latency_sum_us_.get()) / 1e6, {{"producer", producer}});
+  const metrics::Histogram* const latency = &latency_us_;
+  metrics::Histogram::write(
+      scrape, "mqttproxy_kafka_delivery_seconds",
+      "Time from the local queue to Kafka's acknowledgement, one record of each batch of reports.", {&latency, 1}, 1e6,
+      {{"producer", producer}});
   scrape.counter("mqttproxy_kafka_producer_restarts_total", "Producers replaced after a fatal error.",
                  static_cast<double>(restarts_.get()), {{"producer", producer}});
 }

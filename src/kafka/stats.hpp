@@ -9,6 +9,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "mqttproxy/kafka/producer.hpp"
+#include "mqttproxy/metrics/histogram.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
 
 #include "error_counters.hpp"
@@ -31,13 +32,12 @@ class Stats {
   void collect(metrics::Scrape& scrape, const std::string& producer) const;
 
  private:
-  static constexpr std::array<std::int64_t, 14> kBoundsUs = {1'000,     2'500,     5'000,      10'000,    25'000,
-                                                             50'000,    100'000,   250'000,    500'000,   1'000'000,
-                                                             2'500'000, 5'000'000, 10'000'000, 30'000'000};
+  static constexpr std::array<std::uint64_t, 14> kBoundsUs = {1'000,     2'500,     5'000,      10'000,    25'000,
+                                                              50'000,    100'000,   250'000,    500'000,   1'000'000,
+                                                              2'500'000, 5'000'000, 10'000'000, 30'000'000};
 
   std::array<metrics::Counter, 4> outcomes_;
-  std::array<metrics::Counter, kBoundsUs.size() + 1> latency_;
-  metrics::Counter latency_sum_us_;
+  metrics::Histogram latency_us_{kBoundsUs};
   metrics::Counter restarts_;
   ErrorCounters errors_;
 };

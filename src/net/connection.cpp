@@ -55,7 +55,9 @@ Connection::~Connection() {
 
 void Connection::start(session::Handle self, std::string_view received) {
   self_ = self;
-  worker_.set_deadline(self_, Worker::Clock::now() + worker_.limits().connect_timeout);
+  const auto now = Worker::Clock::now();
+  read_at_ = session::stamp(now);
+  worker_.set_deadline(self_, now + worker_.limits().connect_timeout);
   // Just accepted, its first packet has often come already; then a connection that moves home was never registered
   // here.
   received.empty() ? on_readable() : consume(received);
@@ -74,6 +76,7 @@ void Connection::on_readable() {
   const Io received = read(buffer + offset, room);
   if (received.bytes == 0) return on_no_bytes(received.status);
   worker_.counters().events[Event::BytesIn].add(received.bytes);
+  read_at_ = session::stamp(Worker::Clock::now());
   const std::size_t bytes = offset + received.bytes;
   if (!large) return consume({buffer, bytes});
   stash_.append(buffer, bytes);
@@ -111,27 +114,34 @@ void Connection::consume(std::string_view bytes) {
 
 std::size_t Connection::feed(std::string_view bytes, std::string& replies) {
   std::size_t used = 0;
+  std::uint32_t published = 0;
   do {
     const std::uint32_t unacked = core_.unacked();
-    used += core_.feed(bytes.substr(used), replies);
+    used += core_.feed(bytes.substr(used), replies, read_at_);
+    published += core_.unacked() - unacked;
     worker_.counters().events[Event::Unacked].add(core_.unacked() - unacked);
-    release_into(replies);
+    release_into(replies, read_at_);
     // A full window of messages that need no report has emptied at once: no event would bring the rest back.
   } while (core_.waiting() && !core_.window_full() && parked_ == 0 && !move_to_);
+  if (published != 0) {
+    // One look at the clock for all of them.
+    const session::Stamp now = session::stamp(Worker::Clock::now());
+    worker_.counters().enqueued_us.add(session::elapsed_us(read_at_, now), published);
+  }
   return used;
 }
 
-void Connection::release_into(std::string& replies) {
+void Connection::release_into(std::string& replies, session::Stamp now) {
   const std::uint32_t unacked = core_.unacked();
-  core_.release(replies);
+  core_.release(replies, now);
   worker_.counters().events[Event::Unacked].sub(unacked - core_.unacked());
 }
 
-void Connection::on_settled() {
+void Connection::on_settled(session::Stamp now) {
   settled_ = false;
   std::string& replies = worker_.reply_buffer();
   replies.clear();
-  release_into(replies);
+  release_into(replies, now);
   flush(replies);
   if ((parked_ & bit(Park::Window)) != 0 && core_.window_has_room()) return unpark(Park::Window);
   go_on();

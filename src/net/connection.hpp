@@ -63,8 +63,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   /// nothing overtakes it. Only notes it.
   void on_new_pipelines() noexcept { settle_first_ = core_.unacked() != 0; }
   void on_filter_result(pipeline::FilterResult result);
-  void on_settled();   // acknowledgements may be due
-  void on_downlink();  // messages may wait in the session's outbox
+  void on_settled(session::Stamp now);  // acknowledgements may be due
+  void on_downlink();                   // messages may wait in the session's outbox
   void on_deadline();
   // Answers of the session store.
   void on_claimed(cluster::Claimed claimed);
@@ -142,7 +142,7 @@ class Connection final : public session::Host, public pipeline::Suspender {
   void consume(std::string_view bytes);
   void consume_stash();
   std::size_t feed(std::string_view bytes, std::string& replies);
-  void release_into(std::string& replies);
+  void release_into(std::string& replies, session::Stamp now);
   /// Sends `replies` and, behind them, what the session's outbox has for the client. Leaves `replies` in no useful
   /// state.
   void flush(std::string& replies);
@@ -185,7 +185,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   session::Handle publication_;  // of the PUBLISH that waits
   std::optional<unsigned> move_to_;
   std::uint32_t unsent_replies_ =
-      0;  // bytes in output_ that came while it was not empty: the peer asks and does not read
+      0;                        // bytes in output_ that came while it was not empty: the peer asks and does not read
+  session::Stamp read_at_ = 0;  // when the bytes came that are looked at, or wait in the stash
   std::int16_t kafka_error_ = 0;
   std::uint8_t parked_ = 0;
   bool settled_ = false;

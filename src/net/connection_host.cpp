@@ -66,7 +66,7 @@ std::function<void(pipeline::FilterResult)> Connection::suspend() {
 
 void Connection::on_filter_result(pipeline::FilterResult result) {
   if (!waiting_) return;
-  pipeline::Pipeline::remember(waiting_->memory, waiting_->node, result);
+  waiting_->pipeline->resume(waiting_->memory, waiting_->node, result);
   unpark(Park::Filter);
 }
 
@@ -206,8 +206,13 @@ PublishStep Connection::on_publish(const mqtt::Publish& packet, session::AckWind
   Publication* publication = worker_.publications().find(publication_);  // of a run that is repeated
   if (publication == nullptr) {
     if (!settled_before_reload() || !allow(packet)) return PublishStep::Wait;
-    publication_ = worker_.publications().emplace(
-        Publication{self_, session_, &proxy_, sequence, 1, packet.packet_id, packet.qos, kafka::Outcome::Stored, 0});
+    publication_ = worker_.publications().emplace(Publication{.connection = self_,
+                                                              .session = session_,
+                                                              .proxy = &proxy_,
+                                                              .sequence = sequence,
+                                                              .read_at = read_at_,
+                                                              .packet_id = packet.packet_id,
+                                                              .qos = packet.qos});
     publication = worker_.publications().find(publication_);
   }
   pipeline::Context& context = begin(mqtt::PacketType::Publish, core_.client_id(), core_.username());
@@ -231,7 +236,7 @@ PublishStep Connection::finish_publish(pipeline::Context& context, session::Hand
   const bool had_records = context.records != 0;  // a repeated run whose reports have all come meanwhile
   const bool stored =
       publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;
-  if (had_records) worker_.note_outcome(publication);
+  if (had_records) worker_.note_outcome(publication, session::stamp(Worker::Clock::now()));
   worker_.publications().erase(handle);
   if (had_records && stored) return PublishStep::Acknowledge;
   if (!had_records && context.action() == Action::Drop) {

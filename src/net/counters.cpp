@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 namespace mqttproxy::net {
 
@@ -128,6 +129,16 @@ constexpr Family<session::OutboxEvent> kOutboxGauges[] = {
     {session::OutboxEvent::Inflight, "mqttproxy_downlink_inflight", "Messages sent with QoS 1 and not acknowledged."},
 };
 
+template <class Member>
+void collect_stage(Workers workers, metrics::Scrape& scrape, std::string_view until, Member&& member) {
+  std::vector<const metrics::Histogram*> parts;
+  for (const WorkerCounters* worker : workers) parts.push_back(&member(*worker));
+  metrics::Histogram::write(scrape, "mqttproxy_publish_seconds",
+                            "Time from reading a PUBLISH until it was through its pipeline, until Kafka had stored its "
+                            "records, until its PUBACK or PUBREC left.",
+                            parts, 1e6, {{"until", std::string(until)}});
+}
+
 metrics::Labels labels(std::string_view name, std::string_view value) {
   if (name.empty()) return {};
   return {{std::string(name), std::string(value)}};
@@ -162,6 +173,12 @@ void collect(Workers workers, metrics::Scrape& scrape) {
   std::ranges::for_each(kOutboxCounters, counter);
   std::ranges::for_each(kOutboxGauges, gauge);
   collect_packets(workers, scrape);
+  collect_stage(
+      workers, scrape, "enqueued", [](const auto& w) -> auto& { return w.enqueued_us; });
+  collect_stage(
+      workers, scrape, "stored", [](const auto& w) -> auto& { return w.stored_us; });
+  collect_stage(
+      workers, scrape, "acknowledged", [](const auto& w) -> auto& { return w.packets.acknowledged_us; });
   for (std::size_t code = 0; code < 6; ++code) {
     scrape.counter("mqttproxy_connects_total", "CONNECT packets by the return code they were answered with.",
                    sum(workers, [code](const auto& w) -> const metrics::Counter& { return w.packets.connacks[code]; }),

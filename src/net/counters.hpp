@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "mqttproxy/metrics/histogram.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
 #include "mqttproxy/mqtt/error.hpp"
 #include "mqttproxy/session/core.hpp"
@@ -57,6 +58,8 @@ struct WorkerCounters {
   metrics::CounterSet<Event> events;
   session::PacketCounters packets;
   session::OutboxCounters outbox;
+  metrics::Histogram enqueued_us{session::kStageBoundsUs};  // from read until a PUBLISH was through its pipeline …
+  metrics::Histogram stored_us{session::kStageBoundsUs};    // … until Kafka had its records
   std::array<metrics::Counter, static_cast<std::size_t>(mqtt::Errc::Count_)> protocol_errors;
   std::array<metrics::Counter, static_cast<std::size_t>(session::CloseCause::Count_)> closes;
   std::array<metrics::Counter, static_cast<std::size_t>(TlsFailure::Count_)> tls_failures;

@@ -127,7 +127,7 @@ std::vector<Revision> Server::make_revisions(const std::shared_ptr<const config:
   }
   std::vector<Revision> revisions;
   for (unsigned w = 0; complete && w < workers(); ++w) {
-    revisions.push_back({config, build(), tls});
+    revisions.push_back({config, build(w), tls});
     complete = std::ranges::none_of(revisions.back().pipelines, [](const PipelinePtr& made) { return !made; });
   }
   if (!complete) revisions.clear();

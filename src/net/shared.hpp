@@ -96,6 +96,7 @@ struct Publication {
   session::AckWindow::Sequence sequence = 0;
   /// Reports to come, plus one while the pipeline is not finished with it.
   std::uint32_t outstanding = 1;
+  session::Stamp read_at = 0;  // when its PUBLISH came
   mqtt::PacketId packet_id = 0;
   mqtt::Qos qos = mqtt::Qos::AtMostOnce;
   kafka::Outcome outcome = kafka::Outcome::Stored;  // the worst so far

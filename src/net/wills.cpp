@@ -32,6 +32,7 @@ bool Wills::run(Will& will) {
   if (publications.find(will.publication) == nullptr) {
     Publication publication;
     publication.proxy = will.proxy;
+    publication.read_at = session::stamp(Worker::Clock::now());
     will.publication = publications.emplace(publication);
   }
   const mqtt::Publish packet{.topic = will.message.topic,
@@ -76,7 +77,7 @@ void Wills::finish(const Will& will, const pipeline::Context& context) {
   if (context.records == 0) worker_.counters().events[Event::Dropped].add();
   Publication& publication = *worker_.publications().find(will.publication);
   if (--publication.outstanding != 0) return;
-  if (context.records != 0) worker_.note_outcome(publication);
+  if (context.records != 0) worker_.note_outcome(publication, session::stamp(Worker::Clock::now()));
   worker_.publications().erase(will.publication);
 }
 

@@ -247,6 +247,7 @@ void Worker::close_batch() {
 // ---- delivery reports ----------------------------------------------------------------------------------------------
 
 void Worker::settle(const std::vector<kafka::Report>& reports) {
+  const session::Stamp now = session::stamp(Clock::now());  // one look at the clock for all of them
   for (const kafka::Report& report : reports) {
     const Handle handle = publication_of(report.token);
     Publication* publication = publications_.find(handle);
@@ -255,19 +256,20 @@ void Worker::settle(const std::vector<kafka::Report>& reports) {
       publication->outcome = report.outcome;
       publication->code = report.code;
     }
-    if (--publication->outstanding == 0) settle_publication(handle, *publication);
+    if (--publication->outstanding == 0) settle_publication(handle, *publication, now);
   }
   // One write per connection and batch, whatever the number of acknowledgements.
+  const session::Stamp released_at = session::stamp(Clock::now());
   for (const Handle handle : settled_) {
-    if (Connection* connection = find(handle)) connection->on_settled();
+    if (Connection* connection = find(handle)) connection->on_settled(released_at);
   }
   settled_.clear();
 }
 
-void Worker::settle_publication(Handle handle, Publication& publication) {
+void Worker::settle_publication(Handle handle, Publication& publication, session::Stamp now) {
   const bool stored =
       publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;
-  note_outcome(publication);
+  note_outcome(publication, now);
   if (Connection* connection = find(publication.connection)) {
     session::Core& core = connection->core();
     stored ? core.complete(publication.sequence) : core.fail(publication.sequence);
@@ -278,22 +280,25 @@ void Worker::settle_publication(Handle handle, Publication& publication) {
     // The exchange belongs to the session: its client may have come back on another connection meanwhile.
     session::Session* owner = publication.proxy->registry.find(publication.session);
     if (owner != nullptr && owner->unreleased.settle(publication.packet_id, stored)) {
-      if (Connection* now = find(owner->connection)) {
-        now->core().settle_packet_id(publication.packet_id, stored);
-        if (now->note_settled()) settled_.push_back(owner->connection);
+      if (Connection* current = find(owner->connection)) {
+        current->core().settle_packet_id(publication.packet_id, stored);
+        if (current->note_settled()) settled_.push_back(owner->connection);
       }
     }
   }
   publications_.erase(handle);
 }
 
-void Worker::note_outcome(const Publication& publication) noexcept {
+void Worker::note_outcome(const Publication& publication, session::Stamp now) noexcept {
+  const auto count_time = [&] { counters_.stored_us.add(session::elapsed_us(publication.read_at, now)); };
   switch (publication.outcome) {
     case kafka::Outcome::Stored:
       counters_.events[Event::Stored].add();
+      count_time();
       break;
     case kafka::Outcome::DeadLettered:
       counters_.events[Event::DeadLettered].add();
+      count_time();
       break;
     case kafka::Outcome::Refused:
     case kafka::Outcome::Unknown:

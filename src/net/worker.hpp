@@ -123,7 +123,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   /// The connection gives up a PUBLISH before all its records are with a producer. Unknown handles are ignored.
   void abandon(session::Handle publication) noexcept;
   void move_home(session::Handle connection, unsigned home, Arrival arrival);
-  void note_outcome(const Publication& publication) noexcept;
+  void note_outcome(const Publication& publication, session::Stamp now) noexcept;
   [[nodiscard]] Wills& wills() noexcept { return wills_; }
 
   /// Two buffers every connection of this worker shares while one of its handlers runs.
@@ -152,7 +152,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   void welcome(const Listener& listener, Arrival arrival);
   void adopt(Arrival arrival);
   void settle(const std::vector<kafka::Report>& reports);
-  void settle_publication(session::Handle handle, Publication& publication);
+  void settle_publication(session::Handle handle, Publication& publication, session::Stamp now);
   void resume_waiting();
   template <class Call>
   void post_to(cluster::Seat seat, Call&& call);

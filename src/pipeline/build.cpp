@@ -46,8 +46,8 @@ std::optional<std::size_t> find_result(const FilterKind& kind, std::string_view 
 class Builder {
  public:
   /// Precondition: there is a filter (its Value knows the diagnostics).
-  Builder(const config::PipelineConfig& config, const FilterRegistry& registry)
-      : config_(config), registry_(registry), diagnostics_(config.filters.front().value.diagnostics()) {}
+  Builder(const config::PipelineConfig& config, const FilterRegistry& registry, WorkerFilterStats* stats)
+      : config_(config), registry_(registry), stats_(stats), diagnostics_(config.filters.front().value.diagnostics()) {}
 
   /// A pipeline that runs nothing.
   static std::unique_ptr<Pipeline> build_empty(const config::PipelineConfig& config) {
@@ -63,6 +63,7 @@ class Builder {
       return nullptr;
     }
     auto pipeline = build_empty(config_);
+    if (stats_ == nullptr) stats_ = (pipeline->own_stats_ = std::make_unique<WorkerFilterStats>()).get();
     for (std::size_t i = 0; i < config_.flow.size(); ++i) pipeline->nodes_.push_back(build_node(i));
     if (failed_) return nullptr;
     for (auto& [name, built] : built_) pipeline->filters_.push_back(std::move(built.filter));
@@ -113,6 +114,7 @@ class Builder {
     const Built& built = found->second;
     if (built.kind != nullptr) result.jump = read_jumps(index, *built.kind);
     result.filter = built.filter.get();
+    if (built.kind != nullptr) result.stats = &stats_->of(config_.name, node.filter, built.kind->results);
     result.has_effects = built.filter != nullptr && built.filter->has_effects();
     return result;
   }
@@ -171,15 +173,17 @@ class Builder {
 
   const config::PipelineConfig& config_;
   const FilterRegistry& registry_;
+  WorkerFilterStats* stats_;
   config::Diagnostics& diagnostics_;
   SlotTable slots_;
   std::map<std::string_view, Built> built_;
   bool failed_ = false;  // not asked of the diagnostics: they may know the same error from an earlier build
 };
 
-std::unique_ptr<Pipeline> build(const config::PipelineConfig& config, const FilterRegistry& registry) {
+std::unique_ptr<Pipeline> build(const config::PipelineConfig& config, const FilterRegistry& registry,
+                                WorkerFilterStats* stats) {
   if (config.filters.empty()) return Builder::build_empty(config);
-  return Builder(config, registry).build();
+  return Builder(config, registry, stats).build();
 }
 
 }  // namespace mqttproxy::pipeline

@@ -4,10 +4,10 @@
 
 namespace mqttproxy::session {
 
-AckWindow::Sequence AckWindow::push(mqtt::PacketId packet_id, mqtt::Qos qos) {
+AckWindow::Sequence AckWindow::push(mqtt::PacketId packet_id, mqtt::Qos qos, Stamp read_at) {
   if (size() == ring_.size()) grow();
   const Sequence sequence = tail_++;
-  at(sequence) = Entry{packet_id, qos, State::Pending};
+  at(sequence) = Entry{packet_id, qos, State::Pending, read_at};
   return sequence;
 }
 

@@ -13,7 +13,8 @@ std::string_view to_string(CloseCause cause) noexcept {
   return kNames[static_cast<std::size_t>(cause)];
 }
 
-std::size_t Core::feed(std::string_view bytes, std::string& out) {
+std::size_t Core::feed(std::string_view bytes, std::string& out, Stamp read_at) {
+  read_at_ = read_at;
   std::size_t used = 0;
   wanted_bytes_ = 0;
   waiting_ = false;
@@ -148,13 +149,13 @@ Step Core::handle_publish(const mqtt::FixedHeader& header, std::string_view body
     case PublishStep::Close:
       return Step::Close;
     case PublishStep::Accepted:
-      window_.push(packet->packet_id, packet->qos);
+      window_.push(packet->packet_id, packet->qos, read_at_);
 #ifdef MQTTPROXY_MUTATION_EARLY_ACK
       window_.complete(sequence);  // what a careless proxy does: the durability test has to notice
 #endif
       break;
     case PublishStep::Acknowledge:
-      window_.push(packet->packet_id, packet->qos);
+      window_.push(packet->packet_id, packet->qos, read_at_);
       window_.complete(sequence);
       break;
   }
@@ -225,13 +226,14 @@ void Core::settle_packet_id(mqtt::PacketId packet_id, bool stored) noexcept {
   window_.settle(packet_id, stored);
 }
 
-void Core::release(std::string& out) {
+void Core::release(std::string& out, Stamp now) {
   window_.release([&](const AckWindow::Released& released) {
     if (released.qos == mqtt::Qos::AtMostOnce) return;
     const PacketType type = released.qos == mqtt::Qos::AtLeastOnce ? PacketType::Puback : PacketType::Pubrec;
     // [MQTT-3.3.4-1] [MQTT-2.3.1-6] in the order of [MQTT-4.6.0-2] [MQTT-4.6.0-3]
     mqtt::encode_packet_id(out, type, released.packet_id);
     reply(type);
+    counters_.acknowledged_us.add(elapsed_us(released.read_at, now));
   });
   if (window_.front_failed()) close(CloseCause::NotStored, "record not stored");  // [MQTT-4.8.0-2]
 }

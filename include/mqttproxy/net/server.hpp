@@ -46,8 +46,8 @@ class Server {
   void set_store(cluster::SessionStore* store, std::chrono::milliseconds claim_timeout = std::chrono::seconds(5));
   /// The workers as the store sees them: Seat::worker is the index. They live as long as the server.
   [[nodiscard]] std::vector<cluster::OwnerPort*> owners() const;
-  /// Pipelines by index of Config::pipelines, built once per worker: nothing on the packet path is shared.
-  using BuildPipelines = std::function<std::vector<std::shared_ptr<pipeline::Pipeline>>()>;
+  /// Pipelines of one worker by index of Config::pipelines: nothing on the packet path is shared.
+  using BuildPipelines = std::function<std::vector<std::shared_ptr<pipeline::Pipeline>>(unsigned worker)>;
 
   /// Binds every listener and starts the workers. Throws std::system_error naming the address when a port is busy.
   void start(const BuildPipelines& build);

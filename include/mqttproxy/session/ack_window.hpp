@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "mqttproxy/mqtt/packets.hpp"
+#include "mqttproxy/session/stamp.hpp"
 
 namespace mqttproxy::session {
 
 /// A ring of one entry per PUBLISH that has no final answer yet, QoS 0 included (it takes room, but is not answered).
-/// Owner: one connection, its worker's thread. Memory: 4 bytes per entry, none while empty after a burst.
+/// Owner: one connection, its worker's thread. Memory: 8 bytes per entry, none while empty after a burst.
 class AckWindow {
  public:
   /// Number of a PUBLISH on its connection; wraps.
@@ -19,6 +20,7 @@ class AckWindow {
   struct Released {
     mqtt::PacketId packet_id = 0;
     mqtt::Qos qos = mqtt::Qos::AtMostOnce;
+    Stamp read_at = 0;
   };
 
   [[nodiscard]] std::uint32_t size() const noexcept { return tail_ - head_; }
@@ -26,7 +28,7 @@ class AckWindow {
 
   /// The sequence the next push() will return.
   [[nodiscard]] Sequence next() const noexcept { return tail_; }
-  Sequence push(mqtt::PacketId packet_id, mqtt::Qos qos);
+  Sequence push(mqtt::PacketId packet_id, mqtt::Qos qos, Stamp read_at = 0);
 
   /// Stored: may be acknowledged once everything before it is. Unknown or repeated sequences are ignored.
   void complete(Sequence sequence) noexcept;
@@ -47,7 +49,7 @@ class AckWindow {
   void release(Sink&& sink) {
     while (!empty() && at(head_).state == State::Done) {
       const Entry& entry = at(head_);
-      sink(Released{entry.packet_id, entry.qos});
+      sink(Released{entry.packet_id, entry.qos, entry.read_at});
       ++head_;
     }
     if (empty() && ring_.size() > kKeptCapacity) std::vector<Entry>().swap(ring_);
@@ -59,6 +61,7 @@ class AckWindow {
     mqtt::PacketId packet_id = 0;
     mqtt::Qos qos = mqtt::Qos::AtMostOnce;
     State state = State::Pending;
+    Stamp read_at = 0;
   };
   static constexpr std::size_t kKeptCapacity = 64;
 

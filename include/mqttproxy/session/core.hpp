@@ -10,10 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "mqttproxy/metrics/histogram.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
 #include "mqttproxy/mqtt/codec.hpp"
 #include "mqttproxy/session/ack_window.hpp"
 #include "mqttproxy/session/session.hpp"
+#include "mqttproxy/session/stamp.hpp"
 
 namespace mqttproxy::session {
 
@@ -80,8 +82,9 @@ class Host {
 struct PacketCounters {
   std::array<metrics::Counter, 16> in;
   std::array<metrics::Counter, 16> out;
-  std::array<metrics::Counter, 3> publishes;  // by QoS
-  std::array<metrics::Counter, 6> connacks;   // by return code
+  std::array<metrics::Counter, 3> publishes;           // by QoS
+  std::array<metrics::Counter, 6> connacks;            // by return code
+  metrics::Histogram acknowledged_us{kStageBoundsUs};  // from read to PUBACK or PUBREC
 };
 
 struct CoreSettings {
@@ -106,7 +109,8 @@ class Core {
 
   /// Handles as many whole packets at the front of `bytes` as it can; replies are appended to `out`. Returns how many
   /// bytes were consumed. The rest is an incomplete packet, or waits (waiting()), or belongs to a closed connection.
-  std::size_t feed(std::string_view bytes, std::string& out);
+  /// `read_at`: when the bytes came.
+  std::size_t feed(std::string_view bytes, std::string& out, Stamp read_at = 0);
 
   /// Bytes of the incomplete packet at the front of what feed() left, 0 while its header is incomplete.
   [[nodiscard]] std::size_t wanted_bytes() const noexcept { return wanted_bytes_; }
@@ -126,7 +130,7 @@ class Core {
   /// is stored or has failed: answers every PUBLISH of this connection that waits for it.
   void settle_packet_id(mqtt::PacketId packet_id, bool stored) noexcept;
   /// Appends the acknowledgements that are due. Closes once a failed message is the oldest.
-  void release(std::string& out);
+  void release(std::string& out, Stamp now = 0);
 
   /// Ends the connection: feed() takes nothing more. The first reason stands. `detail` must be a literal.
   void close(CloseCause cause, std::string_view detail, mqtt::Errc errc = mqtt::Errc::Ok) noexcept;
@@ -174,6 +178,7 @@ class Core {
   AckWindow window_;
   std::string_view close_detail_;
   std::size_t wanted_bytes_ = 0;
+  Stamp read_at_ = 0;  // during feed()
   std::uint16_t keep_alive_ = 0;
   State state_ = State::AwaitConnect;
   mqtt::ProtocolLevel level_ = mqtt::ProtocolLevel::V311;

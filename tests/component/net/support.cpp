@@ -244,7 +244,7 @@ void SessionStoreTest::start(std::chrono::milliseconds claim_timeout) {
   spdlog::set_default_logger(std::make_shared<spdlog::logger>("start", sink));
   server_ = std::make_unique<Server>(std::make_shared<const config::Config>(config_), 10'000, metrics_);
   server_->set_store(&store_, claim_timeout);
-  server_->start([this] {
+  server_->start([this](unsigned) {
     pipeline::FilterRegistry kinds;
     kinds.add({"Note", {""}, [this](const auto&) { return std::make_unique<NotingFilter>(runs_, refuse_); }});
     std::vector<std::shared_ptr<pipeline::Pipeline>> pipelines;

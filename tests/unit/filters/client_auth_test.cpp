@@ -302,7 +302,7 @@ class ClientAuthSlowTest : public ClientAuthFileTest, public pipeline::Suspender
     begin(packet);
     if (bench_.pipeline->run(bench_.context) == pipeline::RunState::Pending) {
       pipeline::Context::Memory memory = std::move(bench_.context.memory);
-      pipeline::Pipeline::remember(memory, bench_.pipeline->stopped_at(), result.get());
+      bench_.pipeline->resume(memory, bench_.pipeline->stopped_at(), result.get());
       begin(packet);
       bench_.context.memory = std::move(memory);
       EXPECT_EQ(bench_.pipeline->run(bench_.context), pipeline::RunState::Finished);

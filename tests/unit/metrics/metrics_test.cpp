@@ -1,11 +1,14 @@
 #include "mqttproxy/metrics/metrics.hpp"
 
+#include <array>
 #include <memory>
 #include <thread>
 #include <type_traits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "mqttproxy/metrics/histogram.hpp"
 
 namespace mqttproxy::metrics {
 namespace {
@@ -18,6 +21,26 @@ std::string text_of(Registry::Collector collector) {
   Registry registry;
   const auto handle = registry.add(std::move(collector));
   return registry.serialize();
+}
+
+// ---- Histograms
+
+TEST(Histogram, AddsUpTheWritersAndCumulatesTheBuckets) {
+  static constexpr std::array<std::uint64_t, 2> kBoundsUs = {100, 1'000};
+  Histogram first(kBoundsUs);
+  Histogram second(kBoundsUs);
+  first.add(100);         // a bound belongs to what it bounds
+  first.add(101, 3);      // as if three times
+  second.add(1'000'000);  // above all
+  const std::array<const Histogram*, 2> parts = {&first, &second};
+  const std::string text = text_of([&](Scrape& scrape) {
+    Histogram::write(scrape, "h_seconds", "Help.", parts, 1e6, {{"until", "stored"}});
+  });
+  EXPECT_THAT(text, HasSubstr("h_seconds_bucket{until=\"stored\",le=\"0.0001\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("h_seconds_bucket{until=\"stored\",le=\"0.001\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("h_seconds_bucket{until=\"stored\",le=\"+Inf\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("h_seconds_count{until=\"stored\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("h_seconds_sum{until=\"stored\"} 1.000403\n"));
 }
 
 // ---- Counters

@@ -1,5 +1,7 @@
 #include "mqttproxy/pipeline/pipeline.hpp"
 
+#include <sstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -131,9 +133,53 @@ TEST_F(PipelineRun, PendingFilterIsNotAskedAgain) {
   script_.results["b"] = {kPending};
   EXPECT_EQ(run(), RunState::Pending);
   EXPECT_EQ(pipeline_->stopped_at(), 1);
-  const auto remember = [&](Context::Memory& memory) { Pipeline::remember(memory, pipeline_->stopped_at(), kLeft); };
+  const auto remember = [&](Context::Memory& memory) { pipeline_->resume(memory, pipeline_->stopped_at(), kLeft); };
   EXPECT_EQ(repeat(remember), RunState::Finished);
   EXPECT_THAT(script_.trace, ElementsAre("a", "replay b=1", "unhandled b=1"));
+}
+
+/// Lines of a scrape that begin with `prefix`.
+std::vector<std::string> scraped(std::span<const std::unique_ptr<WorkerFilterStats>> workers,
+                                 const std::string& prefix) {
+  metrics::Registry registry;
+  const auto handle = registry.add([&](metrics::Scrape& scrape) { collect(workers, scrape); });
+  std::istringstream text(registry.serialize());
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with(prefix)) lines.push_back(line);
+  }
+  return lines;
+}
+
+TEST_F(PipelineRun, FiltersCountTheirResultsOnceAndOverReloads) {
+  std::vector<std::unique_ptr<WorkerFilterStats>> workers;
+  workers.push_back(std::make_unique<WorkerFilterStats>());
+  document_ = test::read_pipeline("filters: [{name: a, kind: Step}]\n");
+  for (int reload = 0; reload < 2; ++reload) {
+    pipeline_ = build(document_.pipeline, registry_, workers.front().get());
+    script_.results["a"] = {kSuccess, kPending, kUndeclared};
+    EXPECT_EQ(run(), RunState::Finished);
+    EXPECT_EQ(run(), RunState::Pending);  // counts when it has its result
+    EXPECT_EQ(repeat([&](Context::Memory& memory) { pipeline_->resume(memory, 0, kRight); }), RunState::Finished);
+    EXPECT_EQ(run(), RunState::Finished);
+  }
+  EXPECT_THAT(scraped(workers, "mqttproxy_filter_results_total"),
+              ElementsAre(R"(mqttproxy_filter_results_total{pipeline="p",filter="a",result="Left"} 0)",
+                          R"(mqttproxy_filter_results_total{pipeline="p",filter="a",result="Right"} 2)",
+                          R"(mqttproxy_filter_results_total{pipeline="p",filter="a",result="failed"} 2)",
+                          R"(mqttproxy_filter_results_total{pipeline="p",filter="a",result="success"} 2)"));
+}
+
+TEST_F(PipelineRun, OneRunInSixteenIsTimedAndWorkersAreAddedUp) {
+  std::vector<std::unique_ptr<WorkerFilterStats>> workers;
+  document_ = test::read_pipeline("filters: [{name: a, kind: Step}]\n");
+  for (int worker = 0; worker < 2; ++worker) {
+    workers.push_back(std::make_unique<WorkerFilterStats>());
+    pipeline_ = build(document_.pipeline, registry_, workers.back().get());
+    for (std::uint32_t i = 0; i < 2 * kTimedRuns; ++i) EXPECT_EQ(run(), RunState::Finished);
+  }
+  EXPECT_THAT(scraped(workers, "mqttproxy_filter_seconds_count"),
+              ElementsAre(R"(mqttproxy_filter_seconds_count{pipeline="p",filter="a"} 4)"));
 }
 
 TEST_F(PipelineRun, BlockedRunRepeatsWithoutRepeatingEffects) {

@@ -48,6 +48,22 @@ TEST(AckWindow, AFailedEntryHoldsBackWhatFollowsAndEndsTheWindowWhenItIsTheOldes
   EXPECT_TRUE(window.front_failed());
 }
 
+TEST(AckWindow, KnowsWhenEachPublishWasReadAlsoAfterItHasGrown) {
+  AckWindow window;
+  for (PacketId id = 1; id <= 9; ++id) window.complete(window.push(id, Qos::AtLeastOnce, 100U + id));
+  std::vector<Stamp> read_at;
+  window.release([&](const AckWindow::Released& entry) { read_at.push_back(entry.read_at - entry.packet_id); });
+  EXPECT_EQ(read_at, std::vector<Stamp>(9, 100));
+}
+
+TEST(StampTest, CountsMicrosecondsOverItsWrap) {
+  using std::chrono::steady_clock;
+  const steady_clock::time_point time{std::chrono::hours(1'000)};
+  EXPECT_EQ(elapsed_us(stamp(time), stamp(time + std::chrono::milliseconds(16))), 16'000U);
+  EXPECT_EQ(elapsed_us(stamp(time), stamp(time + std::chrono::hours(18))), 64'800'000'000U);
+  EXPECT_EQ(elapsed_us(0xFFFF'FFFFU, 1), 32U);
+}
+
 TEST(AckWindow, IgnoresSequencesItDoesNotHold) {
   AckWindow window;
   window.complete(0);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace mqttproxy::session {
@@ -112,6 +113,21 @@ TEST_F(CoreTest, MQTT_3_1_0_1_FirstPacketMustBeConnect) {
     EXPECT_EQ(stranger.state(), Core::State::Closed);
     EXPECT_EQ(stranger.close_errc(), mqtt::Errc::FirstPacketNotConnect);
   }
+}
+
+TEST_F(CoreTest, TimesAPublishFromReadingToItsAcknowledgement) {
+  connect();
+  std::string out;
+  for (const Qos qos : {Qos::AtMostOnce, Qos::AtLeastOnce}) core.feed(publish_bytes(qos, 1), out, 1'000);
+  for (const AckWindow::Sequence sequence : host.sequences) core.complete(sequence);
+  core.release(out, 1'000 + 4);
+  metrics::Registry registry;
+  const auto handle = registry.add([&](metrics::Scrape& scrape) {
+    const metrics::Histogram* part = &counters.acknowledged_us;
+    metrics::Histogram::write(scrape, "acknowledged_us", "", {&part, 1}, 1);
+  });
+  EXPECT_THAT(registry.serialize(), testing::HasSubstr("acknowledged_us_count 1\nacknowledged_us_sum 64\n"))
+      << "QoS 0 is not acknowledged";
 }
 
 TEST_F(CoreTest, MQTT_3_1_0_2_SecondConnectCloses) {
