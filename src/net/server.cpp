@@ -9,6 +9,7 @@
 #include "counters.hpp"
 #include "directory.hpp"
 #include "listen.hpp"
+#include "peer_address.hpp"
 #include "shared.hpp"
 #include "worker.hpp"
 
@@ -138,9 +139,8 @@ void Server::listen(std::size_t proxy, const config::ListenerConfig& config) {
   const std::vector<int> sockets = listen_sockets(config.endpoint, workers());
   for (unsigned w = 0; w < workers(); ++w) workers_[w]->add_listener(proxy, sockets[w], config.proxy_protocol);
   const auto endpoint = local_endpoint(sockets.front());
-  spdlog::info("listening proxy={} address={}:{} transport={}{}", config_->proxies[proxy].name,
-               endpoint.address().to_string(), endpoint.port(), config.tls ? "tls" : "tcp",
-               config.proxy_protocol ? " proxy_protocol=true" : "");
+  spdlog::info("listening proxy={} address={} transport={}{}", config_->proxies[proxy].name, peer_address(endpoint),
+               config.tls ? "tls" : "tcp", config.proxy_protocol ? " proxy_protocol=true" : "");
 }
 
 void Server::stop_reading() {
