@@ -32,6 +32,7 @@ void Stats::collect(metrics::Scrape& scrape, const std::string& producer) const 
                    counts, static_cast<double>(latency_sum_us_.get()) / 1e6, {{"producer", producer}});
   scrape.counter("mqttproxy_kafka_producer_restarts_total", "Producers replaced after a fatal error.",
                  static_cast<double>(restarts_.get()), {{"producer", producer}});
+  library_.collect(scrape, producer);
 }
 
 }  // namespace mqttproxy::kafka
