@@ -225,8 +225,12 @@ class Daemon {
     std::vector<std::string> proxies;
     for (const config::ProxyConfig& proxy : config_->proxies) proxies.push_back(proxy.name);
     downlink::SessionDirectory& sessions = directory_ ? *directory_ : server_.sessions();
-    return {*bus_, sessions, std::move(proxies), [this] { return ask_for_reload(); },
-            [this] { return reason_not_alive(); }};
+    return {*bus_,
+            sessions,
+            std::move(proxies),
+            [this] { return ask_for_reload(); },
+            [this] { return reason_not_alive(); },
+            [this] { return server_.memory_full(); }};
   }
 
   [[nodiscard]] std::optional<std::size_t> silent_worker() {

@@ -156,6 +156,10 @@ std::uint32_t Server::max_connections() const noexcept {
   return shared_->places.max_connections();
 }
 
+bool Server::memory_full() const noexcept {
+  return shared_->memory.full();
+}
+
 std::vector<std::uint64_t> Server::heartbeats() const {
   std::vector<std::uint64_t> heartbeats;
   for (const auto& worker : workers_) heartbeats.push_back(worker->sweeps());
