@@ -240,6 +240,7 @@ void Worker::close_batch() {
   if (closed == kCloseBatch) {
     post_close_all();
   } else {
+    wills_.retry();  // nobody takes them any more, which is said of each
     io_.stop();
   }
 }
