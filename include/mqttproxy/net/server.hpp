@@ -80,6 +80,7 @@ class Server {
   void collect_downlink(metrics::Scrape& scrape) const;
 
   std::shared_ptr<const config::Config> config_;
+  const std::vector<std::string> proxies_;  // names, which no reload changes
   const std::uint64_t descriptor_limit_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
