@@ -4,8 +4,8 @@
 #   packages.sh package    build, and what scripts/package.sh needs
 #   packages.sh run        build, and the command line clients of the quick start
 #   packages.sh test       run, and what scripts/test.sh needs: Python, a Java runtime and Maven for a real Kafka, load
-#                          balancers (Debian starts them when it has installed them), tools for network namespaces and
-#                          systemd's units
+#                          balancers and Prometheus, for its promtool (Debian starts them when it has installed them),
+#                          tools for network namespaces and systemd's units
 #   packages.sh bench      build, and what scripts/bench.sh needs: Kafka, a peer (Debian starts mosquitto when it has
 #                          installed it)
 #   packages.sh all        package and test, and what `scripts/test.sh --all` needs: clang for fuzzing and
@@ -18,7 +18,7 @@ build=(ca-certificates g++ cmake ninja-build pkg-config ccache libboost1.81-dev 
   libsystemd-dev libgtest-dev libgmock-dev)
 packaging=(dpkg-dev file)
 run=(mosquitto-clients kcat curl)
-test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2 systemd)
+test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2 systemd prometheus)
 bench=(python3 python3-venv openssl default-jre-headless maven mosquitto valgrind)
 all=(clang clang-tidy clang-format libclang-rt-14-dev llvm debootstrap lintian systemd-container
   man-db bash-completion valgrind)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, tests, and says how each stage went. Needs no terminal.
-#   test.sh           unit and component tests, the running daemon, the running daemon with a real Kafka
+#   test.sh           unit and component tests, the running daemon, the running daemon with a real Kafka, the commands of
+#                     README and GETTING_STARTED
 #   test.sh --all     and again under sanitizers; fuzzing, linting, the quick start, the Debian package
 #                     and the Dockerfile, and the test of the tests
 # Logs: build/test-logs/. Exit code 0 when every stage passed; the last line counts stages.
@@ -108,6 +109,7 @@ pytest integration 600 build,python integration release
 # Linting takes the time in which the system tests wait for Kafka to start, die and come back.
 if $all; then begin tidy 2400 build nice -n 10 scripts/lint.sh tidy; fi
 pytest system 1800 build,python,kafka system release
+pytest docs 600 build,python,kafka docs release
 
 if $all; then
   finish tidy

@@ -107,7 +107,7 @@ class Daemon {
     api_.start();  // after the pipelines: readiness looks at the producers they made
     spdlog::info("started version={} node={} workers={} max_connections={}", MQTTPROXY_VERSION, config_->node.name,
                  server_.workers(), server_.max_connections());
-    service_manager_.ready([this] { return server_.heartbeats(); }, [this] { return status(); });
+    service_manager_.ready([this] { return silent_worker(); }, [this] { return status(); });
   }
 
   /// Returns when SIGTERM or SIGINT has come.
@@ -231,13 +231,21 @@ class Daemon {
     std::vector<std::string> proxies;
     for (const config::ProxyConfig& proxy : config_->proxies) proxies.push_back(proxy.name);
     downlink::SessionDirectory& sessions = directory_ ? *directory_ : server_.sessions();
-    return {*bus_, sessions, std::move(proxies), [this] { return ask_for_reload(); },
-            [this] { return reason_not_alive(); }};
+    return {*bus_,
+            sessions,
+            std::move(proxies),
+            [this] { return ask_for_reload(); },
+            [this] { return reason_not_alive(); },
+            [this] { return server_.memory_full(); }};
+  }
+
+  [[nodiscard]] std::optional<std::size_t> silent_worker() {
+    return pulse_.silent_worker(server_.heartbeats(), Pulse::Clock::now());
   }
 
   [[nodiscard]] std::string reason_not_alive() {
     if (draining_.load()) return "";  // workers end one after the other
-    const auto silent = pulse_.silent_worker(server_.heartbeats(), Pulse::Clock::now());
+    const auto silent = silent_worker();
     return silent ? fmt::format("worker {} does not answer", *silent) : "";
   }
 
@@ -289,7 +297,7 @@ class Daemon {
   std::unique_ptr<downlink::Bus> bus_;
   std::unique_ptr<downlink::SessionDirectory> directory_;  // of all nodes; nullptr without a cluster
   util::TaskPool hashing_;                                 // gone before the workers it posts to
-  Pulse pulse_;
+  Pulse pulse_{service_manager_.patience()};
   http::ApiServer api_;  // gone before everything it asks
   metrics::Registry::Handle info_;
   std::chrono::system_clock::time_point started_;

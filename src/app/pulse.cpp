@@ -9,7 +9,7 @@ std::optional<std::size_t> Pulse::silent_worker(const std::vector<std::uint64_t>
     if (worker == seen_.size()) seen_.push_back({heartbeats[worker], now});
     Seen& seen = seen_[worker];
     if (seen.heartbeat != heartbeats[worker]) seen = {heartbeats[worker], now};
-    if (!silent && now - seen.since >= kPatience) silent = worker;
+    if (!silent && now - seen.since >= patience_) silent = worker;
   }
   return silent;
 }

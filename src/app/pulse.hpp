@@ -1,4 +1,4 @@
-// Whether every worker still turns, for those who ask now and then: /healthz.
+// Whether every worker still turns, for those who ask now and then: /healthz, and the watchdog of systemd.
 #pragma once
 
 #include <chrono>
@@ -13,10 +13,10 @@ namespace mqttproxy::app {
 class Pulse {
  public:
   using Clock = std::chrono::steady_clock;
-  /// Longer than a busy machine may keep a thread waiting.
-  static constexpr std::chrono::seconds kPatience{10};
 
-  /// The first worker whose heartbeat (net::Server::heartbeats) has been seen standing still for kPatience.
+  explicit Pulse(Clock::duration patience) : patience_(patience) {}
+
+  /// The first worker whose heartbeat (net::Server::heartbeats) has been seen standing still for the patience.
   [[nodiscard]] std::optional<std::size_t> silent_worker(const std::vector<std::uint64_t>& heartbeats,
                                                          Clock::time_point now);
 
@@ -25,6 +25,7 @@ class Pulse {
     std::uint64_t heartbeat;
     Clock::time_point since;
   };
+  const Clock::duration patience_;
   std::mutex mutex_;
   std::vector<Seen> seen_;  // by worker
 };

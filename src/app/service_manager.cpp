@@ -1,5 +1,6 @@
 #include "service_manager.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -16,7 +17,7 @@ constexpr std::chrono::seconds kStep{90};           // what starting() asks for
 constexpr std::chrono::seconds kStopMargin{15};     // closing connections, ending threads
 constexpr std::chrono::seconds kStatusInterval{5};  // where there is no watchdog
 constexpr unsigned kLooks = 4;                      // per watchdog time
-constexpr unsigned kMissedToLog = 2;
+constexpr std::chrono::microseconds kMaxPatience{std::chrono::seconds{10}};
 
 std::chrono::microseconds watchdog_time() {
   std::uint64_t usec = 0;
@@ -41,8 +42,12 @@ void ServiceManager::starting(const std::string& step) {
   tell(fmt::format("STATUS={}\n{}", step, extend_by(kStep)));
 }
 
-void ServiceManager::ready(Heartbeats heartbeats, Status status) {
-  heartbeats_ = std::move(heartbeats);
+std::chrono::microseconds ServiceManager::patience() const noexcept {
+  return watchdog_.count() == 0 ? kMaxPatience : std::min(kMaxPatience, watchdog_ / 2);
+}
+
+void ServiceManager::ready(SilentWorker silent_worker, Status status) {
+  silent_worker_ = std::move(silent_worker);
   status_ = std::move(status);
   told_ = status_();
   tell("READY=1\nSTATUS=" + told_);
@@ -65,28 +70,24 @@ void ServiceManager::schedule() {
 }
 
 void ServiceManager::look() {
-  if (watchdog_.count() != 0 && all_alive(heartbeats_())) tell("WATCHDOG=1");
+  if (watchdog_.count() != 0) ping();
   if (std::string status = status_(); status != told_) {
     told_ = std::move(status);
     tell("STATUS=" + told_);
   }
 }
 
-bool ServiceManager::all_alive(const std::vector<std::uint64_t>& beats) {
-  // Compared with those at the last ping, not at the last look: a worker may be slow.
-  std::size_t worker = 0;
-  while (worker < beats_.size() && beats[worker] != beats_[worker]) ++worker;
-  if (worker == beats_.size()) {
-    if (missed_ >= kMissedToLog) spdlog::info("watchdog: all workers answer again");
-    missed_ = 0;
-    beats_ = beats;
-    return true;
+void ServiceManager::ping() {
+  const auto silent = silent_worker_();
+  const bool before = std::exchange(silent_, silent.has_value());
+  if (!silent) {
+    if (before) spdlog::info("watchdog: all workers answer again");
+    return tell("WATCHDOG=1");
   }
   missed_pings_.add();
-  if (++missed_ == kMissedToLog) {
-    spdlog::critical("watchdog: worker {} does not answer, so systemd is not told that all is well", worker);
+  if (!before) {
+    spdlog::critical("watchdog: worker {} does not answer, so systemd is not told that all is well", *silent);
   }
-  return false;
 }
 
 }  // namespace mqttproxy::app

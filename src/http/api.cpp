@@ -54,6 +54,11 @@ std::string dump(const nlohmann::ordered_json& body) {
   return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+Answer not_accepted(const downlink::PublishResult& result) {
+  const nlohmann::ordered_json error{{"code", 503}, {"message", result.reason}, {"accepted", result.accepted}};
+  return {503, error.dump()};
+}
+
 }  // namespace
 
 Answer error_answer(int status, std::string_view message) {
@@ -158,6 +163,10 @@ Answer Api::reload() const {
 }
 
 Answer Api::publish(const Target& target, std::string_view body) const {
+  if (backends_.memory_full && backends_.memory_full()) {
+    counters_.no_memory();
+    return not_accepted({0, "memory is above limits.maxMemory"});
+  }
   PublishBody parsed = parse_publish_body(body, target.proxy, settings_.get()->topics);
   if (!parsed.error.empty()) return error_answer(400, parsed.error);
   std::vector<std::size_t> sizes;
@@ -165,9 +174,7 @@ Answer Api::publish(const Target& target, std::string_view body) const {
   for (const downlink::Message& message : parsed.messages) sizes.push_back(message.payload.size());
   const downlink::PublishResult result = backends_.bus.publish(std::move(parsed.messages));
   counters_.published(sizes, result.accepted);
-  if (result.reason.empty()) return {};
-  const nlohmann::ordered_json error{{"code", 503}, {"message", result.reason}, {"accepted", result.accepted}};
-  return {503, error.dump()};
+  return result.reason.empty() ? Answer{} : not_accepted(result);
 }
 
 }  // namespace mqttproxy::http

@@ -42,6 +42,8 @@ void Counters::collect(metrics::Scrape& scrape, std::size_t open_connections) co
   static constexpr const char* kPublishedHelp = "Messages published over HTTP, by what the bus said.";
   scrape.counter(kPublished, kPublishedHelp, static_cast<double>(accepted_.get()), {{"result", "accepted"}});
   scrape.counter(kPublished, kPublishedHelp, static_cast<double>(unavailable_.get()), {{"result", "unavailable"}});
+  scrape.counter("mqttproxy_http_publishes_refused_total", "Publish requests refused, by cause.",
+                 static_cast<double>(no_memory_.get()), {{"cause", "memory"}});
   scrape.counter("mqttproxy_http_published_bytes_total", "Payload bytes of the accepted messages.",
                  static_cast<double>(accepted_bytes_.get()));
 }

@@ -24,6 +24,8 @@ class Counters {
   void request(Route route, int status) noexcept;
   /// A publish request: the payload sizes of its messages, of which the bus took `accepted` from the front.
   void published(std::span<const std::size_t> payload_bytes, std::size_t accepted) noexcept;
+  /// A publish request refused by limits.maxMemory.
+  void no_memory() noexcept { no_memory_.add(); }
   void connection_refused() noexcept { connections_refused_.add(); }
   void handshake(Handshake result) noexcept { handshakes_[static_cast<std::size_t>(result)].add(); }
 
@@ -51,6 +53,7 @@ class Counters {
   metrics::SharedCounter accepted_;
   metrics::SharedCounter accepted_bytes_;
   metrics::SharedCounter unavailable_;
+  metrics::SharedCounter no_memory_;
   metrics::SharedCounter connections_refused_;
   std::array<metrics::SharedCounter, kHandshakeNames.size()> handshakes_{};
   std::atomic<std::int64_t> in_flight_{0};

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kErrorText = 512;
 
 /// What a configuration may override, where librdkafka's own default does not suit a proxy.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kDefaults = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kDefaults = {{
     // Two milliseconds gather a busy moment into one request, and PUBACKs still leave within three.
     {"linger.ms", "2"},
     // A record waits as long as Kafka is away; the queue limits bound memory.
@@ -31,6 +31,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kDefaults
     {"topic.metadata.propagation.max.ms", "10000"},
     // An idle connection reaped by the broker is no news.
     {"log.connection.close", "false"},
+    // What /metrics says of queue bytes, requests under way and the like (LibraryStats).
+    {"statistics.interval.ms", "10000"},
 }};
 
 /// Promise 1 hangs on these; property_problem() refuses any other value.
@@ -96,7 +98,7 @@ ConfPtr make_conf(const ProducerOptions& options) {
   const std::uint64_t kbytes = std::clamp<std::uint64_t>(options.max_queue_bytes / 1024, 1, INT32_MAX);
   must_set(conf.get(), "queue.buffering.max.messages", std::to_string(messages));
   must_set(conf.get(), "queue.buffering.max.kbytes", std::to_string(kbytes));
-  rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+  rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS);
   return conf;
 }
 

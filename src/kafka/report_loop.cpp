@@ -66,6 +66,9 @@ void ProducerImpl::take_events(milliseconds timeout) {
       case RD_KAFKA_EVENT_ERROR:
         take_error(event.get());
         break;
+      case RD_KAFKA_EVENT_STATS:
+        stats_.library(rd_kafka_event_stats(event.get()));
+        break;
       default:
         break;
     }

@@ -23,6 +23,7 @@ void Stats::collect(metrics::Scrape& scrape, const std::string& producer) const 
       {{"producer", producer}});
   scrape.counter("mqttproxy_kafka_producer_restarts_total", "Producers replaced after a fatal error.",
                  static_cast<double>(restarts_.get()), {{"producer", producer}});
+  library_.collect(scrape, producer);
 }
 
 }  // namespace mqttproxy::kafka

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <librdkafka/rdkafka.h>
 
@@ -13,6 +14,7 @@
 #include "mqttproxy/metrics/metrics.hpp"
 
 #include "error_counters.hpp"
+#include "library_stats.hpp"
 
 namespace mqttproxy::kafka {
 
@@ -27,6 +29,9 @@ class Stats {
   /// Thread: any.
   void error(rd_kafka_resp_err_t code) noexcept { errors_.add(code); }
 
+  /// Thread: any.
+  void library(std::string json) { library_.take(std::move(json)); }
+
   [[nodiscard]] std::uint64_t restarts() const noexcept { return restarts_.get(); }
 
   void collect(metrics::Scrape& scrape, const std::string& producer) const;
@@ -40,6 +45,7 @@ class Stats {
   metrics::Histogram latency_us_{kBoundsUs};
   metrics::Counter restarts_;
   ErrorCounters errors_;
+  LibraryStats library_;
 };
 
 }  // namespace mqttproxy::kafka

@@ -19,10 +19,17 @@ std::uint64_t network_of(const boost::asio::ip::address& address) noexcept {
 
 }  // namespace
 
-std::optional<Places::Place> Places::take() {
-  if (taken_.fetch_add(1, std::memory_order_relaxed) < max_connections()) return Place(*this);
-  taken_.fetch_sub(1, std::memory_order_relaxed);
-  return std::nullopt;
+Places::Place::~Place() {
+  if (door_ != nullptr) door_->give_back(network_);
+}
+
+std::optional<Places::Place> Places::Door::take() {
+  if (places_.taken_.fetch_add(1, std::memory_order_relaxed) >= places_.max_connections()) {
+    places_.taken_.fetch_sub(1, std::memory_order_relaxed);
+    return std::nullopt;
+  }
+  open_.fetch_add(1, std::memory_order_relaxed);
+  return Place(*this);
 }
 
 bool Places::count(Place& place, const boost::asio::ip::address& address) {
@@ -37,12 +44,13 @@ bool Places::count(Place& place, const boost::asio::ip::address& address) {
   return true;
 }
 
-void Places::give_back(std::uint64_t network) noexcept {
-  taken_.fetch_sub(1, std::memory_order_relaxed);
+void Places::Door::give_back(std::uint64_t network) noexcept {
+  open_.fetch_sub(1, std::memory_order_relaxed);
+  places_.taken_.fetch_sub(1, std::memory_order_relaxed);
   if (network == 0) return;
-  const std::scoped_lock lock(mutex_);
-  const auto it = networks_.find(network);
-  if (--it->second == 0) networks_.erase(it);
+  const std::scoped_lock lock(places_.mutex_);
+  const auto it = places_.networks_.find(network);
+  if (--it->second == 0) places_.networks_.erase(it);
 }
 
 }  // namespace mqttproxy::net

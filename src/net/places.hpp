@@ -13,29 +13,45 @@
 
 namespace mqttproxy::net {
 
-/// Any thread; must outlive every Place.
+/// Any thread; must outlive every Door.
 class Places {
  public:
+  class Door;
+
   /// One connection's; gives back what it has when it ends.
   class Place {
    public:
     Place() = default;
     Place(Place&& other) noexcept
-        : places_(std::exchange(other.places_, nullptr)), network_(std::exchange(other.network_, 0)) {}
+        : door_(std::exchange(other.door_, nullptr)), network_(std::exchange(other.network_, 0)) {}
     Place& operator=(Place&& other) noexcept {
-      std::swap(places_, other.places_);
+      std::swap(door_, other.door_);
       std::swap(network_, other.network_);
       return *this;
     }
-    ~Place() {
-      if (places_ != nullptr) places_->give_back(network_);
-    }
+    ~Place();
 
    private:
     friend Places;
-    explicit Place(Places& places) : places_(&places) {}
-    Places* places_ = nullptr;
+    friend Door;
+    explicit Place(Door& door) : door_(&door) {}
+    Door* door_ = nullptr;
     std::uint64_t network_ = 0;  // it counts for; 0: for none
+  };
+
+  /// Where connections come in: counts those that are open. Must outlive every Place of its own.
+  class Door {
+   public:
+    explicit Door(Places& places) : places_(places) {}
+    /// nullopt: there is none on this node.
+    [[nodiscard]] std::optional<Place> take();
+    [[nodiscard]] std::uint32_t open() const noexcept { return open_.load(std::memory_order_relaxed); }
+
+   private:
+    friend Place;
+    void give_back(std::uint64_t network) noexcept;
+    Places& places_;
+    std::atomic<std::uint32_t> open_{0};
   };
 
   /// `per_address` 0: any number.
@@ -49,8 +65,6 @@ class Places {
     per_address_.store(per_address, std::memory_order_relaxed);
   }
 
-  /// nullopt: there is none on this node.
-  [[nodiscard]] std::optional<Place> take();
   /// Counts `place` for an IPv4 address, or the /64 network of an IPv6 address: that is what one subscriber gets. Once
   /// for each place. False: there are as many already.
   [[nodiscard]] bool count(Place& place, const boost::asio::ip::address& address);
@@ -60,8 +74,6 @@ class Places {
   }
 
  private:
-  void give_back(std::uint64_t network) noexcept;
-
   std::atomic<std::uint32_t> max_connections_;
   std::atomic<std::uint32_t> per_address_;
   std::atomic<std::uint32_t> taken_{0};

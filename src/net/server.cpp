@@ -9,6 +9,7 @@
 #include "counters.hpp"
 #include "directory.hpp"
 #include "listen.hpp"
+#include "peer_address.hpp"
 #include "shared.hpp"
 #include "worker.hpp"
 
@@ -30,6 +31,13 @@ std::uint32_t connection_ceiling(std::uint32_t configured, std::uint64_t descrip
   return configured == 0 ? ceiling : std::min(configured, ceiling);
 }
 
+std::vector<std::string> names(const std::vector<config::ProxyConfig>& proxies) {
+  std::vector<std::string> names;
+  names.reserve(proxies.size());
+  for (const config::ProxyConfig& proxy : proxies) names.push_back(proxy.name);
+  return names;
+}
+
 unsigned worker_count(std::uint32_t configured) {
   return configured != 0 ? configured : std::clamp(std::thread::hardware_concurrency(), 1U, 256U);
 }
@@ -46,6 +54,7 @@ void check_tls(const config::Config& config) {
 
 Server::Server(std::shared_ptr<const config::Config> config, std::uint64_t descriptor_limit, metrics::Registry& metrics)
     : config_(std::move(config)),
+      proxies_(names(config_->proxies)),
       descriptor_limit_(descriptor_limit),
       shared_(std::make_unique<Shared>(config_->proxies.size(),
                                        connection_ceiling(config_->node.limits.max_connections, descriptor_limit),
@@ -136,10 +145,13 @@ std::vector<Revision> Server::make_revisions(const std::shared_ptr<const config:
 
 void Server::listen(std::size_t proxy, const config::ListenerConfig& config) {
   const std::vector<int> sockets = listen_sockets(config.endpoint, workers());
-  for (unsigned w = 0; w < workers(); ++w) workers_[w]->add_listener(proxy, sockets[w], config.proxy_protocol);
-  const auto endpoint = local_endpoint(sockets.front());
-  spdlog::info("listening proxy={} address={}:{} transport={}{}", config_->proxies[proxy].name,
-               endpoint.address().to_string(), endpoint.port(), config.tls ? "tls" : "tcp",
+  const std::string& name = proxies_[proxy];
+  const std::string address = peer_address(local_endpoint(sockets.front()));
+  Entrance& entrance = shared_->entrances.emplace_back(name, address, shared_->places);
+  for (unsigned w = 0; w < workers(); ++w) {
+    workers_[w]->add_listener(proxy, sockets[w], config.proxy_protocol, entrance.door);
+  }
+  spdlog::info("listening proxy={} address={} transport={}{}", name, address, config.tls ? "tls" : "tcp",
                config.proxy_protocol ? " proxy_protocol=true" : "");
 }
 
@@ -156,6 +168,10 @@ std::uint32_t Server::max_connections() const noexcept {
   return shared_->places.max_connections();
 }
 
+bool Server::memory_full() const noexcept {
+  return shared_->memory.full();
+}
+
 std::vector<std::uint64_t> Server::heartbeats() const {
   std::vector<std::uint64_t> heartbeats;
   for (const auto& worker : workers_) heartbeats.push_back(worker->sweeps());
@@ -167,6 +183,14 @@ void Server::collect(metrics::Scrape& scrape) const {
   for (const auto& worker : workers_) counters.push_back(&std::as_const(*worker).counters());
   net::collect(counters, scrape);
   collect_downlink(scrape);
+  for (const Entrance& entrance : shared_->entrances) {
+    scrape.gauge("mqttproxy_listener_connections", "Open MQTT connections by the listener they came to.",
+                 entrance.door.open(), {{"proxy", entrance.proxy}, {"address", entrance.address}});
+  }
+  for (std::size_t i = 0; i < proxies_.size(); ++i) {
+    scrape.gauge("mqttproxy_connected_clients", "Connections whose CONNECT was accepted.",
+                 shared_->connected[i].load(std::memory_order_relaxed), {{"proxy", proxies_[i]}});
+  }
   scrape.gauge("mqttproxy_connections_limit", "Connections this node takes at most.",
                shared_->places.max_connections());
   scrape.gauge("process_resident_memory_bytes", "Resident memory size in bytes.",

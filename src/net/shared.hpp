@@ -5,8 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "mqttproxy/cluster/session_store.hpp"
@@ -37,6 +39,16 @@ class ConnectLimit {
   util::RateLimit limit_;
 };
 
+/// A listener, as /metrics names it.
+struct Entrance {
+  Entrance(std::string proxy_name, std::string local_address, Places& places)
+      : proxy(std::move(proxy_name)), address(std::move(local_address)), door(places) {}
+
+  std::string proxy;
+  std::string address;
+  Places::Door door;
+};
+
 /// Touched on connect and disconnect only, never per packet.
 struct Shared {
   Shared(std::size_t proxies, std::uint32_t max_connections, const config::LimitsConfig& limits)
@@ -51,6 +63,7 @@ struct Shared {
   std::vector<ConnectLimit> connect_limits;           // by proxy
 
   // Fixed before the workers start.
+  std::deque<Entrance> entrances;          // by listener
   cluster::SessionStore* store = nullptr;  // none: sessions live in this node's memory
   std::chrono::milliseconds claim_timeout{};
 };

@@ -73,8 +73,8 @@ void Worker::apply(Revision revision) {
   connections_.for_each([](Handle, Cell& cell) { cell.connection->on_new_pipelines(); });
 }
 
-void Worker::add_listener(std::size_t proxy, int fd, bool proxy_protocol) {
-  listeners_.push_back({boost::asio::posix::stream_descriptor(io_, fd), proxy, proxy_protocol});
+void Worker::add_listener(std::size_t proxy, int fd, bool proxy_protocol, Places::Door& door) {
+  listeners_.push_back({boost::asio::posix::stream_descriptor(io_, fd), proxy, proxy_protocol, &door});
 }
 
 void Worker::start() {
@@ -240,6 +240,7 @@ void Worker::close_batch() {
   if (closed == kCloseBatch) {
     post_close_all();
   } else {
+    wills_.retry();  // nobody takes them any more, which is said of each
     io_.stop();
   }
 }

@@ -82,7 +82,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   // From main, before start().
   void set_peers(std::vector<Worker*> peers) { peers_ = std::move(peers); }
   /// In the order of Revision::tls, which says whether it speaks TLS.
-  void add_listener(std::size_t proxy, int fd, bool proxy_protocol);
+  void add_listener(std::size_t proxy, int fd, bool proxy_protocol, Places::Door& door);
   /// Afterwards post_revision().
   void apply(Revision revision);
   void start();
@@ -141,6 +141,7 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
     boost::asio::posix::stream_descriptor socket;
     std::size_t proxy;
     bool proxy_protocol;
+    Places::Door* door;
     std::shared_ptr<const TlsContext> tls{};  // nullptr: plain
     bool paused = false;                      // accept failed; the next sweep tries again
   };

@@ -50,7 +50,7 @@ void Worker::accept_batch(Listener& listener) {
 }
 
 std::optional<Places::Place> Worker::find_place(const Listener& listener, const boost::asio::ip::address& peer) {
-  auto place = shared_.places.take();
+  auto place = listener.door->take();
   if (!place) {
     counters_.events[Event::RefusedNode].add();
   } else if (shared_.memory.full()) {

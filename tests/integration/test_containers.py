@@ -1,8 +1,6 @@
 """The files for containers: what they say about the daemon is true, and their parts fit together."""
 
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from support.daemon import ROOT, Daemon, run
+from support.daemon import ROOT, run
 
 DOCKER = ROOT / "docker"
 COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())
@@ -130,36 +128,3 @@ def test_compose_services_find_each_other() -> None:
 def test_compose_leaves_the_drain_its_time() -> None:
     default = re.search(r"`limits.drainTimeout` \| duration \| (\d+)s", (ROOT / "docs/CONFIGURATION.md").read_text())
     assert default and seconds(COMPOSE["services"]["mqttproxy"]["stop_grace_period"]) >= int(default[1]) + 10
-
-
-# ---- Metrics
-
-
-def expressions() -> Iterator[tuple[str, str]]:
-    for group in yaml.safe_load((DOCKER / "prometheus/alerts.yaml").read_text())["groups"]:
-        for rule in group["rules"]:
-            yield rule["alert"], rule["expr"]
-    for panel in json.loads((DOCKER / "grafana/mqttproxy.json").read_text())["panels"]:
-        for target in panel["targets"]:
-            yield panel["title"], target["expr"]
-
-
-@pytest.fixture(scope="module")
-def metrics_page(daemon: Daemon) -> str:
-    daemon.wait_ready()
-    assert daemon.http("/metrics").status == 200  # so that there has been a request to count
-    return daemon.http("/metrics").body
-
-
-@pytest.mark.parametrize(("where", "expression"), list(expressions()))
-def test_alerts_and_dashboard_ask_for_series_there_are(metrics_page: str, where: str, expression: str) -> None:
-    names = re.findall(r"\b(?:mqttproxy|process)_[a-z_]+", expression)
-    assert names
-    for name in names:
-        assert re.search(rf"^{name}[ {{]", metrics_page, re.MULTILINE), f"{where}: {name}"
-    for label in re.findall(r"by \(([a-z_, ]+)\)", expression):
-        for part in label.split(", "):
-            assert re.search(rf"^{names[0]}{{.*\b{part}=", metrics_page, re.MULTILINE), f"{where}: {names[0]} by {part}"
-    for label, values in re.findall(r'([a-z_]+)=~?"([^"]+)"', expression):
-        for value in values.split("|"):
-            assert re.search(rf'^{names[0]}{{.*\b{label}="{value}"', metrics_page, re.MULTILINE), f"{where}: {value}"

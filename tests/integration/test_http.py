@@ -5,7 +5,7 @@ import pytest
 from support import config, mqtt
 from support.daemon import Daemon
 from support.kafka import free_port_pair
-from support.mqtt import connected
+from support.mqtt import Client, connected
 
 
 def test_healthz_says_the_process_lives(daemon: Daemon) -> None:
@@ -70,6 +70,27 @@ def test_a_connection_is_counted_while_it_lives(start_daemon) -> None:
     daemon.wait_metric(1, "mqttproxy_disconnects_total", reason="client_disconnect")
     daemon.wait_metric(1, "mqttproxy_disconnects_total", reason="connection_lost")
     daemon.wait_metric(2, "mqttproxy_connects_total", return_code="0")
+
+
+def test_connections_are_counted_by_listener_and_clients_by_proxy(start_daemon) -> None:
+    one = config.proxy("one", {"Publish": "publish"}, listeners=[{"address": "127.0.0.1", "port": 0}])
+    two = config.proxy("two", {"Publish": "publish"})
+    daemon = start_daemon(config.render(config.node(), one, two, config.pipeline("publish", config.kafka_filter())))
+    doors = {(proxy, address): f"{address[0]}:{address[1]}" for proxy in ("one", "two") for address in daemon.addresses(proxy)}
+    first, second = daemon.addresses("one")
+
+    def wait_open(*counts: int) -> None:
+        for ((proxy, _), address), count in zip(doors.items(), counts, strict=True):
+            daemon.wait_metric(count, "mqttproxy_listener_connections", proxy=proxy, address=address)
+
+    with connected(first, "a"), connected(second, "b"), Client(second):
+        wait_open(1, 2, 0)
+        daemon.wait_metric(2, "mqttproxy_connected_clients", proxy="one")
+        with connected(daemon.address("two"), "c"):
+            wait_open(1, 2, 1)
+            daemon.wait_metric(1, "mqttproxy_connected_clients", proxy="two")
+    wait_open(0, 0, 0)
+    daemon.wait_metric(0, "mqttproxy_connected_clients")
 
 
 def test_packets_and_publishes_are_counted_by_type_and_qos(start_daemon) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from support import config, mqtt
-from support.backend import Backend
+from support.backend import Backend, message
 from support.daemon import Daemon
 from support.kafka import free_port_pair
 from support.mqtt import Client, Will, connected
@@ -64,10 +64,12 @@ def test_above_max_memory_nothing_is_taken_that_would_add_to_it(start_daemon) ->
         connected(daemon.address(), "large") as large,
         Backend(daemon) as backend,
     ):
-        for number in range(200):
-            backend.publish("t", f"{number} " + "x" * MIB, qos=1)
+        answers = (backend.post(message("t", f"{number} " + "x" * MIB, qos=1)) for number in range(1_000))
+        refused = next(answer for answer in answers if answer.status != 200)
+        assert (refused.status, refused.json()["accepted"]) == (503, 0)
+        assert "limits.maxMemory" in refused.json()["message"]
+        daemon.wait_metric(1, "mqttproxy_http_publishes_refused_total", cause="memory")
         daemon.wait_metric(1, "mqttproxy_memory_full")
-        assert daemon.metrics().total("mqttproxy_downlink_dropped_total", cause="queue_full") > 0
         assert daemon.rss_bytes() < ceiling + 64 * MIB  # what waited when it was noticed, and allocators
         with Client(daemon.address()) as late:
             late.expect_closed()
@@ -77,6 +79,9 @@ def test_above_max_memory_nothing_is_taken_that_would_add_to_it(start_daemon) ->
         large.send(mqtt.publish("t", b"x" * 500_000, qos=1)[:-1])
         large.expect_closed()
         daemon.wait_metric(1, "mqttproxy_disconnects_total", reason="memory_limit")
+        assert backend.delete("away").status == 200
+        daemon.wait_metric(0, "mqttproxy_memory_full")
+        backend.publish("t", "there is room again", qos=1)
 
 
 def test_max_allowed_connection_is_counted_by_return_code(start_daemon) -> None:

@@ -17,6 +17,7 @@ from support.daemon import Daemon
 from support.kafka import read_topic
 from support.mqtt import Client, Will, connected
 from support.tls import TlsClient, tls_connected
+from support.waiting import wait_until
 
 RELOAD = "/apis/v1/reload"
 OTHER_USER = {"username": "other", "saltedSha256Pass": hashlib.sha256(b"saltsecret").hexdigest()}
@@ -405,13 +406,14 @@ def test_a_will_that_waits_is_published_by_the_pipeline_it_met(start_daemon) -> 
 
 
 class Publisher(threading.Thread):
-    """Publishes numbers in batches of 50 until it is told to end."""
+    """Publishes numbers until it is told to end; some are always on their way, so that no reload finds it idle."""
 
     WINDOW = 50
 
     def __init__(self, daemon: Daemon, client_id: str) -> None:
         super().__init__(name=client_id)
         self.sent = 0
+        self.acknowledged = 0
         self.problem: BaseException | None = None
         self._daemon = daemon
         self._end = threading.Event()
@@ -420,15 +422,27 @@ class Publisher(threading.Thread):
     def run(self) -> None:
         try:
             with connected(self._daemon.address(), self.name) as client:
+                self._send(client, self.WINDOW)
                 while not self._end.is_set():
-                    batch = range(self.sent, self.sent + self.WINDOW)
-                    ids = [number % 65_535 + 1 for number in batch]
-                    payloads = [f"{self.name} {number}".encode() for number in batch]
-                    client.send(*(mqtt.publish("t", p, qos=1, packet_id=i) for p, i in zip(payloads, ids)))
-                    client.expect(*(mqtt.puback(i) for i in ids))
-                    self.sent += self.WINDOW
+                    self._take(client)
+                    self._send(client, 1)
+                while self.acknowledged < self.sent:
+                    self._take(client)
         except BaseException as problem:  # noqa: BLE001 - told to the test
             self.problem = problem
+
+    def _send(self, client: Client, count: int) -> None:
+        numbers = range(self.sent, self.sent + count)
+        client.send(*(mqtt.publish("t", f"{self.name} {n}".encode(), qos=1, packet_id=self._id(n)) for n in numbers))
+        self.sent += count
+
+    def _take(self, client: Client) -> None:
+        client.expect(mqtt.puback(self._id(self.acknowledged)))
+        self.acknowledged += 1
+
+    @staticmethod
+    def _id(number: int) -> int:
+        return number % 65_535 + 1
 
     def end(self) -> None:
         self._end.set()
@@ -441,7 +455,9 @@ def test_reloads_under_load_lose_nothing_and_keep_the_order(start_daemon) -> Non
     daemon = start_daemon(lingering(50))
     publishers = [Publisher(daemon, f"d{i}") for i in range(4)]
     for i in range(12):
+        before = [publisher.acknowledged for publisher in publishers]
         reload(daemon, lingering(0 if i % 2 == 0 else 50))
+        wait_until("all go on", lambda: all(p.problem or p.acknowledged > n for p, n in zip(publishers, before)))
     for publisher in publishers:
         publisher.end()
     numbers: dict[str, list[int]] = {publisher.name: [] for publisher in publishers}

@@ -110,7 +110,7 @@ def test_pings_stop_while_one_worker_hangs(start_daemon, watchdog: NotifySocket)
         watchdog.arrived()
         # From here on only a broken daemon pings.
         missed = daemon.metrics().total("mqttproxy_watchdog_missed_total")
-        assert missed >= 2
+        assert missed >= 1
         wait_until("looked again", lambda: daemon.metrics().total("mqttproxy_watchdog_missed_total") >= missed + 4)
         assert not [message for message in watchdog.arrived() if "WATCHDOG" in message]
     watchdog.wait_for("WATCHDOG")

@@ -118,9 +118,11 @@ class Kafka:
         )
         return f"{host}:{self.port + 2}"
 
-    def listen_secure(self, server: Certificate, host: str = "127.0.0.1") -> str:
-        """Before start(): clients that come over TLS with SCRAM-SHA-512 are served as well; add_user() says who. Returns
-        the address for them."""
+    def listen_secure(
+        self, server: Certificate, host: str = "127.0.0.1", client_authority: Path | None = None
+    ) -> str:
+        """Before start(): clients that come over TLS are served as well, with SCRAM-SHA-512 – add_user() says who –, or
+        with certificates of `client_authority` and nothing else. Returns the address for them."""
         keystore = self.directory / "keystore.pem"
         self.directory.mkdir(parents=True, exist_ok=True)
         keystore.write_text(server.key_file.read_text() + server.cert_file.read_text())
@@ -130,13 +132,23 @@ class Kafka:
         self._properties += (
             f"listeners={inside},SECURE://{address}",
             f"advertised.listeners=PLAINTEXT://{self.address},SECURE://{address}",
-            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
-            f"{listener}.sasl.enabled.mechanisms=SCRAM-SHA-512",
-            f"{listener}.scram-sha-512.sasl.jaas.config="
-            "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
+            f"SECURE:{'SSL' if client_authority else 'SASL_SSL'}",
             f"{listener}.ssl.keystore.type=PEM",
             f"{listener}.ssl.keystore.location={keystore}",
         )
+        if client_authority:
+            self._properties += (
+                f"{listener}.ssl.client.auth=required",
+                f"{listener}.ssl.truststore.type=PEM",
+                f"{listener}.ssl.truststore.location={client_authority}",
+            )
+        else:
+            self._properties += (
+                f"{listener}.sasl.enabled.mechanisms=SCRAM-SHA-512",
+                f"{listener}.scram-sha-512.sasl.jaas.config="
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            )
         return address
 
     def add_user(self, name: str, password: str) -> None:

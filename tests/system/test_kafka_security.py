@@ -1,4 +1,5 @@
-"""Kafka behind TLS and SASL/SCRAM: librdkafka's properties as an operator writes them, right ones and wrong ones."""
+"""Kafka behind TLS, with SASL/SCRAM or client certificates: librdkafka's properties as an operator writes them, right ones
+and wrong ones."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 
 from support import config, mqtt
 from support.backend import Backend
-from support.certificates import Authority
+from support.certificates import Authority, Certificate
 from support.daemon import Daemon, run
 from support.kafka import QUICK_RESTART, Kafka, write_topic
 from support.mqtt import connected
@@ -19,15 +20,18 @@ VARIABLE = "TEST_KAFKA_PASSWORD"
 
 
 class SecureKafka:
-    """A broker that is reached in the clear by the test, and by the daemon with password and TLS only."""
+    """A broker that is reached in the clear by the test, and by the daemon over TLS only, with password or certificate."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, certificates: bool = False) -> None:
         self.authority = Authority(directory)
         self.stranger = Authority(directory, "stranger")
         self.broker = Kafka(directory / "kafka", *QUICK_RESTART)
-        self.address = self.broker.listen_secure(self.authority.server("broker.example"))
+        self.address = self.broker.listen_secure(
+            self.authority.server("broker.example"), client_authority=self.authority.file if certificates else None
+        )
         self.broker.start()
-        self.broker.add_user(USER, PASSWORD)
+        if not certificates:
+            self.broker.add_user(USER, PASSWORD)
 
     def properties(self, **other: str) -> dict[str, str]:
         return {
@@ -208,3 +212,68 @@ def test_a_ca_file_that_cannot_be_read_is_an_error_of_the_configuration(
         assert done.returncode == 2
         assert f"{file}:" in done.stderr and "ssl.ca.location" in done.stderr
         assert password not in done.stderr + done.stdout
+
+
+# ---- client certificates
+
+
+@pytest.fixture(scope="module")
+def mutual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """A broker that serves nobody without a certificate of its authority."""
+    kafka = SecureKafka(tmp_path_factory.mktemp("mutual-kafka"), certificates=True)
+    yield kafka
+    kafka.broker.kill()
+
+
+def showing(mutual: SecureKafka, certificate: Certificate | None, pem: bool = False) -> dict[str, str]:
+    properties = {"security.protocol": "ssl", "ssl.ca.location": str(mutual.authority.file), "debug": "conf,security"}
+    if certificate:
+        kind, prefix = ("pem", "file:") if pem else ("location", "")
+        properties[f"ssl.certificate.{kind}"] = f"{prefix}{certificate.cert_file}"
+        properties[f"ssl.key.{kind}"] = f"{prefix}{certificate.key_file}"
+    return properties
+
+
+@pytest.mark.parametrize("pem", [False, True], ids=["location", "pem"])
+def test_with_a_certificate_that_kafka_trusts_messages_go_up_and_down(
+    mutual: SecureKafka, start_daemon, pem: bool
+) -> None:
+    topic = mutual.broker.create_topic(f"certificate-{'pem' if pem else 'location'}")
+    certificate = mutual.authority.client("gateway")
+    daemon = start_daemon(mutual.documents(topic, showing(mutual, certificate, pem), downlink=True))
+    daemon.wait_ready()
+    with connected(daemon.address(), "device") as device, Backend(daemon) as backend:
+        device.send(mqtt.publish("t", b"up", qos=1, packet_id=1))
+        device.expect(mqtt.puback(1))
+        device.subscribe(("news", 1))
+        backend.publish("news", "down", qos=1)
+        device.expect_message("news", b"down", qos=1)
+    assert mutual.stored(topic) == ["up"]
+    checked = run("check", daemon.config_file, "--connect")
+    assert checked.returncode == 0, checked.stderr
+    key = certificate.key.splitlines()[1]  # a line of its base64
+    expect_secret(daemon, key)
+
+
+@pytest.mark.parametrize("wrong", ["none", "stranger"])
+def test_without_a_certificate_that_kafka_trusts_nothing_is_acked_and_the_reason_is_said(
+    mutual: SecureKafka, start_daemon, wrong: str
+) -> None:
+    topic = mutual.broker.create_topic(f"certificate-{wrong}")
+    certificate = mutual.stranger.client("gateway") if wrong == "stranger" else None
+    daemon = start_daemon(mutual.documents(topic, showing(mutual, certificate)))
+    # In OpenSSL's words, and which of several depends on the broker's Java.
+    expect_not_ready(daemon, "alert", "certificate")
+    daemon.wait_log('kafka not ready producer="kafka" .*alert .*certificate')
+    with connected(daemon.address(), "device") as device:
+        device.send(mqtt.publish("t", b"1", qos=1, packet_id=1))
+        device.expect_alive()
+    assert mutual.stored(topic) == []
+    daemon.process.terminate()
+    assert daemon.wait_exit() == 1  # the record is given up, and was not acknowledged
+    daemon.check_log()
+
+    daemon = start_daemon(mutual.documents(topic, showing(mutual, certificate), downlink=True))
+    expect_not_ready(daemon, "downlink: ", "alert", "certificate")
+    refused = run("check", daemon.config_file, "--connect")
+    assert refused.returncode == 2 and "alert" in refused.stderr and "certificate" in refused.stderr, refused

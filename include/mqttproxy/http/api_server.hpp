@@ -30,6 +30,8 @@ struct Backends {
   ReloadAction reload;
   /// Why the process is of no more use; empty while it is. Without it /healthz always says that it lives.
   std::function<std::string()> reason_not_alive{};
+  /// True while nothing may be published, because memory is above limits.maxMemory. Without it there is no limit.
+  std::function<bool()> memory_full{};
 };
 
 /// Life: construct → start() → stop(). What it is given by reference outlives it. HTTP threads touch nothing else.

@@ -65,6 +65,8 @@ class Server {
 
   /// Connections there may be at once on this node.
   [[nodiscard]] std::uint32_t max_connections() const noexcept;
+  /// True from a look at which memory was above limits.maxMemory until it is well below. Any thread.
+  [[nodiscard]] bool memory_full() const noexcept;
   [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
   /// One number per worker, which moves several times a second as long as that worker does not hang. Any thread.
   [[nodiscard]] std::vector<std::uint64_t> heartbeats() const;
@@ -78,6 +80,7 @@ class Server {
   void collect_downlink(metrics::Scrape& scrape) const;
 
   std::shared_ptr<const config::Config> config_;
+  const std::vector<std::string> proxies_;  // names, which no reload changes
   const std::uint64_t descriptor_limit_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -25,7 +25,8 @@ class ApiTest : public ::testing::Test {
                  sessions_,
                  {"mqttproxy", "empty"},
                  [this] { return reloaded_; },
-                 [this] { return reason_not_alive_; }},
+                 [this] { return reason_not_alive_; },
+                 [this] { return memory_full_; }},
         counters_);
     const Request request{method, target, authorization, has_origin_};
     takes_body_ = api.max_body_bytes(request) != 0;
@@ -73,6 +74,7 @@ class ApiTest : public ::testing::Test {
   std::vector<std::string> reasons_;
   std::shared_ptr<const config::Diagnostics> reloaded_;
   std::string reason_not_alive_;
+  bool memory_full_ = false;
   Params params_;
   bool has_origin_ = false;
   bool takes_body_ = false;
@@ -195,6 +197,17 @@ TEST_F(ApiTest, AFullBusIs503AndSaysHowFarItGot) {
   expect_error(answer, 503);
   EXPECT_EQ(nlohmann::json::parse(answer.body).at("accepted"), 2);
   EXPECT_EQ(bus_.payloads(), (std::vector<std::string>{"1", "2"}));
+}
+
+TEST_F(ApiTest, WhileMemoryIsFullNothingIsPublished) {
+  memory_full_ = true;
+  const Answer answer = publish(R"({"topic":"t","payload":"1"})");
+  expect_error(answer, 503);
+  EXPECT_EQ(nlohmann::json::parse(answer.body).at("accepted"), 0);
+  EXPECT_NE(answer.body.find("limits.maxMemory"), std::string::npos);
+  EXPECT_TRUE(bus_.messages().empty());
+  memory_full_ = false;
+  EXPECT_EQ(publish(R"({"topic":"t","payload":"1"})").status, 200);
 }
 
 // ---- sessions

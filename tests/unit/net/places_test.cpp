@@ -11,25 +11,44 @@ using boost::asio::ip::make_address;
 
 TEST(Places, a_place_is_there_again_when_its_connection_is_gone) {
   Places places(2, 0);
-  auto one = places.take();
+  Places::Door door(places);
+  auto one = door.take();
   {
-    const auto two = places.take();
+    const auto two = door.take();
     ASSERT_TRUE(one && two);
-    EXPECT_FALSE(places.take());
+    EXPECT_FALSE(door.take());
   }
-  EXPECT_TRUE(places.take());
+  EXPECT_TRUE(door.take());
   Places::Place moved = std::move(*one);
   one.reset();
-  EXPECT_TRUE(places.take()) << "what has been moved away gives nothing back";
-  const auto other = places.take();
-  EXPECT_FALSE(places.take());
+  EXPECT_TRUE(door.take()) << "what has been moved away gives nothing back";
+  const auto other = door.take();
+  EXPECT_FALSE(door.take());
+}
+
+TEST(Places, each_door_knows_who_came_by_it) {
+  Places places(3, 0);
+  Places::Door front(places);
+  Places::Door back(places);
+  auto one = front.take();
+  const auto two = front.take();
+  const auto three = back.take();
+  EXPECT_FALSE(back.take());
+  EXPECT_EQ(front.open(), 2U);
+  EXPECT_EQ(back.open(), 1U);
+  Places::Place moved = std::move(*one);
+  one.reset();
+  EXPECT_EQ(front.open(), 2U);
+  moved = Places::Place();
+  EXPECT_EQ(front.open(), 1U);
 }
 
 /// How many connections the addresses get, in their order.
 std::size_t counted(Places& places, const std::vector<const char*>& addresses) {
+  Places::Door door(places);
   std::vector<Places::Place> standing;
   for (const char* address : addresses) {
-    auto place = places.take();
+    auto place = door.take();
     if (place && places.count(*place, make_address(address))) standing.push_back(std::move(*place));
   }
   return standing.size();
@@ -59,19 +78,20 @@ TEST(Places, without_a_limit_addresses_are_not_counted) {
 
 TEST(Places, other_limits_are_for_those_who_come) {
   Places places(1, 1);
-  auto first = places.take();
+  Places::Door door(places);
+  auto first = door.take();
   ASSERT_TRUE(first && places.count(*first, boost::asio::ip::make_address("192.0.2.1")));
-  EXPECT_FALSE(places.take());
+  EXPECT_FALSE(door.take());
   places.set_limits(3, 2);
-  auto second = places.take();
+  auto second = door.take();
   ASSERT_TRUE(second && places.count(*second, boost::asio::ip::make_address("192.0.2.1")));
-  auto third = places.take();
+  auto third = door.take();
   ASSERT_TRUE(third);
   EXPECT_FALSE(places.count(*third, boost::asio::ip::make_address("192.0.2.1")));
   places.set_limits(1, 0);
   EXPECT_TRUE(places.count(*third, boost::asio::ip::make_address("192.0.2.1")));
   third.reset();
-  EXPECT_FALSE(places.take()) << "two are there still";
+  EXPECT_FALSE(door.take()) << "two are there still";
 }
 
 }  // namespace

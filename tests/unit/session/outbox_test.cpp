@@ -168,6 +168,19 @@ TEST_F(OutboxTest, the_queue_is_bounded_in_bytes) {
   EXPECT_THAT(take_all(), ElementsAre("5678:1", "9:2"));
 }
 
+TEST_F(OutboxTest, without_memory_the_queue_does_not_grow) {
+  limits.no_memory = [] { return true; };
+  offer("a");  // one message may always wait
+  offer("b");
+  EXPECT_EQ(count(OutboxEvent::DroppedFull), 1U);
+  offer("c", Qos::AtMostOnce);
+  EXPECT_EQ(count(OutboxEvent::DroppedSlow), 1U);
+  limits.drop_newest = true;
+  offer("d");
+  EXPECT_EQ(count(OutboxEvent::DroppedFull), 2U);
+  EXPECT_THAT(take_all(), ElementsAre("b:1"));
+}
+
 TEST_F(OutboxTest, qos_0_never_takes_the_place_of_another_message) {
   limits.queue_messages = 2;
   offer("a");
