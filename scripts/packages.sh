@@ -9,7 +9,7 @@
 #   packages.sh bench      build, and what scripts/bench.sh needs: Kafka, a peer (Debian starts mosquitto when it has
 #                          installed it)
 #   packages.sh all        package and test, and what `scripts/test.sh --all` needs: clang for fuzzing and
-#                          linting, root directories to install into
+#                          linting, root directories to install into, a browser
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -21,7 +21,7 @@ run=(mosquitto-clients kcat curl)
 test=(python3 python3-venv procps default-jre-headless maven haproxy nginx libnginx-mod-stream iproute2 systemd prometheus)
 bench=(python3 python3-venv openssl default-jre-headless maven mosquitto valgrind)
 all=(clang clang-tidy clang-format libclang-rt-14-dev llvm debootstrap lintian systemd-container
-  man-db bash-completion valgrind)
+  man-db bash-completion valgrind chromium chromium-driver)
 # Node.js may be there without being Debian's, whose packages would then be in conflict with it.
 if ! have npm; then all+=(nodejs npm); fi
 

@@ -2,8 +2,8 @@
 # Installs what is missing, builds, tests, and says how each stage went. Needs no terminal.
 #   test.sh           unit and component tests, the running daemon, the running daemon with a real Kafka, the commands of
 #                     README and GETTING_STARTED
-#   test.sh --all     and again under sanitizers; fuzzing, linting, the quick start, the Debian package
-#                     and the Dockerfile, and the test of the tests
+#   test.sh --all     and again under sanitizers; fuzzing, linting, the status page in a browser, the quick start,
+#                     the Debian package and the Dockerfile, and the test of the tests
 # Logs: build/test-logs/. Exit code 0 when every stage passed; the last line counts stages.
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -130,6 +130,7 @@ if $all; then
     'mkdir -p build/mqtt.js && cp tests/foreign/package.json build/mqtt.js/ && cd build/mqtt.js &&
      npm install --no-package-lock --ignore-scripts --no-audit --no-fund'
   pytest foreign 600 build,python,mqtt.js foreign release
+  pytest browser 600 build,python browser release
   stage build-fuzz 1800 packages scripts/build.sh fuzz
   stage fuzz 600 build-fuzz tests/fuzz/run.sh build/fuzz 45
   stage build-mutation 900 packages scripts/build.sh mutation-early-ack mqttproxy

@@ -5,6 +5,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -24,6 +25,7 @@
 #include "assembly.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "explainer.hpp"
 #include "producer_pool.hpp"
 #include "pulse.hpp"
 #include "service_manager.hpp"
@@ -36,7 +38,8 @@ constexpr unsigned kHashingThreads = 2;
 constexpr std::chrono::seconds kRetiredInterval{1};
 /// Each has a queue of its own, and may wait for a Kafka that does not come back.
 constexpr std::size_t kMaxRetired = 8;
-constexpr std::chrono::milliseconds kReloadLook{100};
+constexpr std::chrono::milliseconds kLookAgain{100};
+constexpr std::chrono::seconds kExplainPatience{5};
 
 /// Raises the soft limit on open files to the hard one; returns it.
 std::uint64_t raise_descriptor_limit() {
@@ -174,15 +177,25 @@ class Daemon {
     return diagnostics;
   }
 
-  /// reload() for threads of the API. nullptr: the daemon stops, and the main thread has other things to do.
-  std::shared_ptr<const config::Diagnostics> ask_for_reload() {
-    const auto promise = std::make_shared<std::promise<std::shared_ptr<const config::Diagnostics>>>();
+  /// Runs `action` on the main thread, for threads of the API; nullopt: the daemon stops, and the main thread has other
+  /// things to do.
+  template <class Action>
+  auto ask_main(Action action) -> std::optional<decltype(action())> {
+    const auto promise = std::make_shared<std::promise<decltype(action())>>();
     auto answer = promise->get_future();
-    boost::asio::post(io_, [this, promise] { promise->set_value(reload()); });
-    while (answer.wait_for(kReloadLook) != std::future_status::ready) {
-      if (draining_.load()) return nullptr;
+    boost::asio::post(io_, [promise, action] { promise->set_value(action()); });
+    while (answer.wait_for(kLookAgain) != std::future_status::ready) {
+      if (draining_.load()) return std::nullopt;
     }
     return answer.get();
+  }
+
+  /// One after the other: each may have a client of Kafka of its own.
+  std::optional<http::Explanation> explain(const http::Question& question) {
+    const std::unique_lock lock(explaining_, kExplainPatience);
+    if (!lock) return std::nullopt;
+    const auto explainer = ask_main([this, question] { return std::make_shared<Explainer>(config_, question); });
+    return explainer ? std::optional((*explainer)->explain()) : std::nullopt;
   }
 
   /// What fails is in the diagnostics, and has changed nothing.
@@ -190,7 +203,10 @@ class Daemon {
     producers_.begin_configuration();
     if (!server_.reload(next, builder(*next))) return producers_.drop_configuration();
     producers_.keep_configuration();
-    config_ = std::move(next);
+    {
+      const std::scoped_lock lock(config_mutex_);
+      config_ = std::move(next);
+    }
     hashing_.set_max_waiting(config_->node.limits.max_waiting_passwords);
     spdlog::set_level(spdlog::level::from_str(config_->node.log.level));
     try {
@@ -231,16 +247,30 @@ class Daemon {
     std::vector<std::string> proxies;
     for (const config::ProxyConfig& proxy : config_->proxies) proxies.push_back(proxy.name);
     downlink::SessionDirectory& sessions = directory_ ? *directory_ : server_.sessions();
-    return {*bus_,
-            sessions,
-            std::move(proxies),
-            [this] { return ask_for_reload(); },
-            [this] { return reason_not_alive(); },
-            [this] { return server_.memory_full(); }};
+    return {.bus = *bus_,
+            .sessions = sessions,
+            .proxies = std::move(proxies),
+            // A copy: whoever asks for an explanation has pipelines built, which report to the original.
+            .reload =
+                [this] {
+                  return ask_main([this] { return std::make_shared<const config::Diagnostics>(*reload()); })
+                      .value_or(nullptr);
+                },
+            .reason_not_alive = [this] { return reason_not_alive(); },
+            .memory_full = [this] { return server_.memory_full(); },
+            .config = [this] { return current_config(); },
+            .explain = [this](const http::Question& question) { return explain(question); },
+            .recent_log = &util::recent_log()};
   }
 
   [[nodiscard]] std::optional<std::size_t> silent_worker() {
     return pulse_.silent_worker(server_.heartbeats(), Pulse::Clock::now());
+  }
+
+  /// Thread: any.
+  [[nodiscard]] std::shared_ptr<const config::Config> current_config() {
+    const std::scoped_lock lock(config_mutex_);
+    return config_;
   }
 
   [[nodiscard]] std::string reason_not_alive() {
@@ -284,7 +314,9 @@ class Daemon {
     scrape.gauge("mqttproxy_ready", "1 when /readyz answers 200.", reasons_not_ready().empty() ? 1 : 0);
   }
 
-  std::shared_ptr<const config::Config> config_;
+  std::mutex config_mutex_;
+  std::shared_ptr<const config::Config> config_;  // written by the main thread only, with the mutex
+  std::timed_mutex explaining_;
   boost::asio::io_context io_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer retired_timer_;

@@ -37,13 +37,14 @@ Command parse_command_line(int argc, const char* const* argv) {
   CLI::App* explain_command = app.add_subcommand(
       "explain", "Show what a PUBLISH would become: route, Kafka topic, key, partition, headers. Produces nothing");
   explain_command->add_option("--config", explain.config, "The configuration file")->required();
-  explain_command->add_option("--topic", explain.topic, "MQTT topic name")->required();
-  explain_command->add_option("--client-id", explain.client_id, "Client id of the device")->capture_default_str();
-  explain_command->add_option("--username", explain.username, "User name of the device");
-  explain_command->add_option("--proxy", explain.proxy, "Name of the MQTTProxy, when there are several");
-  explain_command->add_option("--payload", explain.payload, "Payload");
-  explain_command->add_option("--qos", explain.qos, "QoS")->check(CLI::Range(0, 2))->capture_default_str();
-  explain_command->add_flag("--retain", explain.retain, "RETAIN flag set");
+  explain_command->add_option("--topic", explain.question.topic, "MQTT topic name")->required();
+  explain_command->add_option("--client-id", explain.question.client_id, "Client id of the device")
+      ->capture_default_str();
+  explain_command->add_option("--username", explain.question.username, "User name of the device");
+  explain_command->add_option("--proxy", explain.question.proxy, "Name of the MQTTProxy, when there are several");
+  explain_command->add_option("--payload", explain.question.payload, "Payload");
+  explain_command->add_option("--qos", explain.question.qos, "QoS")->check(CLI::Range(0, 2))->capture_default_str();
+  explain_command->add_flag("--retain", explain.question.retain, "RETAIN flag set");
 
   HashPasswordOptions hash_password;
   CLI::App* hash_password_command = app.add_subcommand(

@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "mqttproxy/http/explanation.hpp"
+
 namespace mqttproxy::app {
 
 struct RunOptions {
@@ -20,13 +22,7 @@ struct CheckOptions {
 
 struct ExplainOptions {
   std::string config;
-  std::string topic;
-  std::string client_id = "explain";
-  std::optional<std::string> username;
-  std::string proxy;  // empty: the only one
-  std::string payload;
-  int qos = 1;
-  bool retain = false;
+  http::Question question;
 };
 
 struct HashPasswordOptions {

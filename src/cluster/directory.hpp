@@ -20,6 +20,11 @@ class ClusterDirectory final : public downlink::SessionDirectory {
                                                             std::optional<std::string_view> text) override;
   std::optional<Found> find(std::string_view proxy, std::string_view client_id) override;
   std::optional<std::size_t> remove(std::string_view proxy, std::vector<std::string> client_ids) override;
+  /// Of this node.
+  [[nodiscard]] std::optional<downlink::ConnectionPage> connections(std::string_view proxy, std::string_view text,
+                                                                    std::size_t limit) override {
+    return local_.connections(proxy, text, limit);
+  }
 
  private:
   ClusterImpl& cluster_;

@@ -2,12 +2,17 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 
+#include "connections.hpp"
+#include "explain.hpp"
+#include "json.hpp"
 #include "letters.hpp"
+#include "page.hpp"
 #include "publish_body.hpp"
 #include "sessions.hpp"
+#include "status.hpp"
+#include "web_page.hpp"
 
 namespace mqttproxy::http {
 
@@ -18,6 +23,7 @@ std::string_view allowed(Route route) noexcept {
   switch (route) {
     case Route::Publish:
     case Route::Reload:
+    case Route::Explain:
       return "POST";
     case Route::Sessions:
       return "DELETE";
@@ -41,8 +47,8 @@ bool is_authorised(const std::string& token, std::string_view authorization) {
   return CRYPTO_memcmp(authorization.data() + kScheme.size(), token.data(), token.size()) == 0;
 }
 
-nlohmann::ordered_json to_json(const std::vector<config::Problem>& problems) {
-  auto list = nlohmann::ordered_json::array();
+Json to_json(const std::vector<config::Problem>& problems) {
+  auto list = Json::array();
   for (const config::Problem& problem : problems) {
     list.push_back(
         {{"line", problem.mark.line}, {"column", problem.mark.column}, {"path", problem.path}, {"text", problem.text}});
@@ -50,20 +56,20 @@ nlohmann::ordered_json to_json(const std::vector<config::Problem>& problems) {
   return list;
 }
 
-std::string dump(const nlohmann::ordered_json& body) {
-  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 Answer not_accepted(const downlink::PublishResult& result) {
-  const nlohmann::ordered_json error{{"code", 503}, {"message", result.reason}, {"accepted", result.accepted}};
+  const Json error{{"code", 503}, {"message", result.reason}, {"accepted", result.accepted}};
   return {503, error.dump()};
 }
 
 }  // namespace
 
 Answer error_answer(int status, std::string_view message) {
-  const nlohmann::ordered_json body{{"code", status}, {"message", message}};
+  const Json body{{"code", status}, {"message", message}};
   return {status, dump(body)};
+}
+
+Answer unavailable() {
+  return error_answer(503, "the workers did not answer in time");
 }
 
 Api::Api(const CurrentSettings& settings, const metrics::Registry& metrics, Readiness readiness, Backends backends,
@@ -76,7 +82,8 @@ Api::Api(const CurrentSettings& settings, const metrics::Registry& metrics, Read
 
 std::size_t Api::max_body_bytes(const Request& request) const {
   const Target target = parse_target(request.target);
-  const bool takes_body = target.route == Route::Publish || target.route == Route::Sessions;
+  const bool takes_body =
+      target.route == Route::Publish || target.route == Route::Sessions || target.route == Route::Explain;
   const auto settings = settings_.get();
   return takes_body && !refuse(request, target, settings->config) ? settings->config.max_body_bytes : 0;
 }
@@ -90,15 +97,17 @@ Answer Api::answer(const Request& request, const Params& params, std::string_vie
 }
 
 std::optional<Answer> Api::refuse(const Request& request, const Target& target, const config::ApiConfig& config) const {
-  if (target.route != Route::Healthz && target.route != Route::Readyz) {
+  // Nothing of ours is in these; what the page shows it asks for.
+  const bool is_open = target.route == Route::Healthz || target.route == Route::Readyz || target.route == Route::Page;
+  if (!is_open) {
     if (!is_authorised(config.token, request.authorization)) {
       Answer answer = error_answer(401, "the header \"Authorization: Bearer TOKEN\" is missing or wrong");
       answer.headers.emplace_back("WWW-Authenticate", "Bearer");
       return answer;
     }
-    // A browser asks nobody before it posts a web page's text to any address, 127.0.0.1 included.
-    if (request.has_origin && config.token.empty()) {
-      return error_answer(403, "requests of web pages (with the header Origin) are refused without api.token");
+    if (config.token.empty()) {
+      const std::string_view problem = web_page_problem(request.host, request.origin, config);
+      if (!problem.empty()) return error_answer(403, problem);
     }
   }
   if (target.route == Route::Unknown) return error_answer(404, "no such resource");
@@ -121,6 +130,12 @@ Answer Api::dispatch(const Request& request, const Target& target, const Params&
       return readyz();
     case Route::Metrics:
       return {.body = metrics_.serialize(), .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+    case Route::Page:
+      return page();
+    case Route::Proxies:
+      return describe_proxies(*backends_.config());
+    case Route::Errors:
+      return list_errors(*backends_.recent_log);
     case Route::Publish:
       return publish(target, body);
     case Route::Reload:
@@ -134,6 +149,10 @@ Answer Api::dispatch(const Request& request, const Target& target, const Params&
       return describe_session(backends_.sessions, target.proxy, target.client_id);
     case Route::Sessions:
       return delete_sessions(backends_.sessions, target.proxy, body);
+    case Route::Connections:
+      return list_connections(backends_.sessions, target.proxy, params);
+    case Route::Explain:
+      return explain(backends_.explain, target.proxy, body);
     case Route::Unknown:
     case Route::Count_:
       break;
@@ -144,12 +163,12 @@ Answer Api::dispatch(const Request& request, const Target& target, const Params&
 Answer Api::healthz() const {
   const std::string reason = backends_.reason_not_alive ? backends_.reason_not_alive() : std::string();
   if (reason.empty()) return {.body = R"({"alive":true})"};
-  return {503, nlohmann::ordered_json{{"alive", false}, {"reasons", {reason}}}.dump()};
+  return {503, Json{{"alive", false}, {"reasons", {reason}}}.dump()};
 }
 
 Answer Api::readyz() const {
   const std::vector<std::string> reasons = readiness_();
-  const nlohmann::ordered_json body{{"ready", reasons.empty()}, {"reasons", reasons}};
+  const Json body{{"ready", reasons.empty()}, {"reasons", reasons}};
   return {reasons.empty() ? 200 : 503, dump(body)};
 }
 

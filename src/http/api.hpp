@@ -25,7 +25,8 @@ struct Request {
   std::string_view method{};
   std::string_view target{};
   std::string_view authorization{};
-  bool has_origin = false;
+  std::string_view host{};                   // empty: none
+  std::optional<std::string_view> origin{};  // nullopt: none
 };
 
 struct Answer {
@@ -37,6 +38,8 @@ struct Answer {
 
 /// {"code":status,"message":message}.
 [[nodiscard]] Answer error_answer(int status, std::string_view message);
+/// 503: the workers did not answer in time.
+[[nodiscard]] Answer unavailable();
 
 /// Thread: any; nothing here changes after construction but settings and counters.
 class Api {

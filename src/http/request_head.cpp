@@ -99,6 +99,7 @@ class HeadReader {
     if (same_letters(name, "host")) {
       if (has_host_) return refuse(400, "more than one Host");
       has_host_ = true;
+      head_.host = value;
     } else if (same_letters(name, "authorization")) {
       if (!head_.authorization.empty()) return refuse(400, "more than one Authorization");
       head_.authorization = value;
@@ -110,7 +111,8 @@ class HeadReader {
     } else if (same_letters(name, "content-encoding")) {
       if (!same_letters(value, "identity")) return refuse(415, "encoded bodies are not taken");
     } else if (same_letters(name, "origin")) {
-      head_.has_origin = true;
+      if (head_.origin) return refuse(400, "more than one Origin");
+      head_.origin = value;
     }
     return std::nullopt;
   }

@@ -22,13 +22,14 @@ struct Refusal {
 };
 
 struct RequestHead {
-  std::string method;         // any token
-  std::string target;         // starts with '/', visible ASCII, not decoded
-  std::string authorization;  // empty: none
-  bool keep_alive = true;     // HTTP/1.1 without "Connection: close"
+  std::string method;                 // any token
+  std::string target;                 // starts with '/', visible ASCII, not decoded
+  std::string host;                   // as it was sent; empty: none
+  std::string authorization;          // empty: none
+  std::optional<std::string> origin;  // of the web page that made a browser send this
+  bool keep_alive = true;             // HTTP/1.1 without "Connection: close"
   bool chunked = false;
   bool expects_continue = false;
-  bool has_origin = false;           // a browser sent it for a web page
   std::uint64_t content_length = 0;  // 0 when chunked
 
   [[nodiscard]] bool has_body() const noexcept { return chunked || content_length != 0; }

@@ -20,6 +20,12 @@ Route process_route(std::string_view path) noexcept {
   return path == "/metrics" ? Route::Metrics : Route::Unknown;
 }
 
+Route versioned_route(std::string_view path) noexcept {
+  if (path == "/reload") return Route::Reload;
+  if (path == "/mqttproxy") return Route::Proxies;
+  return path == "/errors" ? Route::Errors : process_route(path);
+}
+
 }  // namespace
 
 std::optional<std::string> percent_decode(std::string_view text) {
@@ -43,10 +49,9 @@ Target parse_target(std::string_view target) {
   std::string_view path = target.substr(0, target.find('?'));
   const bool versioned = take(path, "/apis/v1") || take(path, "/apis/v2");
   std::string_view rest = path;
-  if (!versioned || !take(rest, "/mqttproxy/")) {
+  if (!versioned || !take(rest, "/mqttproxy/") || rest.empty()) {
     if (path.ends_with('/')) path.remove_suffix(1);
-    if (versioned && path == "/reload") return {Route::Reload};
-    return {process_route(path)};
+    return {versioned ? versioned_route(path) : path.empty() ? Route::Page : process_route(path)};
   }
 
   const std::size_t name_end = rest.find('/');
@@ -64,6 +69,8 @@ Target parse_target(std::string_view target) {
   if (rest == "/topics/publish") return {Route::Publish, std::move(*proxy)};
   if (rest == "/session/query") return {Route::SessionQuery, std::move(*proxy)};
   if (rest == "/sessions") return {Route::Sessions, std::move(*proxy)};
+  if (rest == "/connections") return {Route::Connections, std::move(*proxy)};
+  if (rest == "/explain") return {Route::Explain, std::move(*proxy)};
   return {};
 }
 

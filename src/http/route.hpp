@@ -16,15 +16,21 @@ enum class Route : std::uint8_t {
   Readyz,
   Metrics,
   Reload,
+  Page,
+  Proxies,
+  Errors,
   Publish,
   SessionQuery,
   Sessions,
   Session,
+  Connections,
+  Explain,
   Count_,
 };
 
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Route::Count_)> kRouteNames = {
-    "unknown", "healthz", "readyz", "metrics", "reload", "publish", "session_query", "sessions", "session"};
+    "unknown", "healthz", "readyz",        "metrics",  "reload",  "page",        "proxies",
+    "errors",  "publish", "session_query", "sessions", "session", "connections", "explain"};
 
 struct Target {
   Route route = Route::Unknown;

@@ -53,7 +53,7 @@ std::string refusal_response(const Refusal& refusal) {
 }
 
 Request request_of(const RequestHead& head) {
-  return {head.method, head.target, head.authorization, head.has_origin};
+  return {head.method, head.target, head.authorization, head.host, head.origin};
 }
 
 /// The library's view of a connection: a request line to read, and a place for the response, which leaves in one piece.
@@ -204,14 +204,18 @@ std::string Server::respond(Connection::Incoming& incoming, bool last) {
     request.method = incoming.head.method;  // only now: the library refuses those it does not know
     request.body = std::move(incoming.body);
     if (!incoming.head.authorization.empty()) request.set_header("Authorization", incoming.head.authorization);
-    if (incoming.head.has_origin) request.set_header("Origin", "given");
+    if (!incoming.head.host.empty()) request.set_header("Host", incoming.head.host);
+    if (incoming.head.origin) request.set_header("Origin", *incoming.head.origin);
   });
   return std::move(exchange).response();
 }
 
 void Server::handle(const httplib::Request& request, httplib::Response& response) const {
   const std::string authorization = request.get_header_value("Authorization");
-  Answer answer = api_.answer({request.method, request.target, authorization, request.has_header("Origin")},
+  const std::string host = request.get_header_value("Host");
+  const std::string origin = request.get_header_value("Origin");
+  Answer answer = api_.answer({request.method, request.target, authorization, host,
+                               request.has_header("Origin") ? std::optional<std::string_view>(origin) : std::nullopt},
                               request.params, request.body);
   response.status = answer.status;
   for (const auto& [name, value] : answer.headers) response.set_header(std::string(name), value);

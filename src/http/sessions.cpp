@@ -2,33 +2,20 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cstdint>
-#include <ctime>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "json.hpp"
 #include "letters.hpp"
 
 namespace mqttproxy::http {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::uint64_t kMaxPage = 1'000'000'000;
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Answer unavailable() {
-  return error_answer(503, "the workers did not answer in time");
-}
 
 /// 1 to kMaxPage in decimal digits, given exactly once.
 std::optional<std::uint64_t> page_number(const Params& params, const std::string& name) {
@@ -45,16 +32,6 @@ std::span<const downlink::SessionSummary> cut(const std::vector<downlink::Sessio
                                               std::uint64_t page_size) {
   const std::uint64_t first = std::min<std::uint64_t>((page - 1) * page_size, all.size());
   return std::span(all).subspan(first, std::min<std::uint64_t>(page_size, all.size() - first));
-}
-
-/// RFC 3339 in UTC, to the second; null for a time that means nothing.
-Json timestamp(std::chrono::system_clock::time_point time, bool meaningful) {
-  if (!meaningful) return nullptr;
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  return std::string(text, std::strftime(text, sizeof text, "%FT%TZ", &utc));
 }
 
 /// The value under `name`, whatever its letter case; nullptr when there is none, or null. The last one wins.
@@ -134,8 +111,8 @@ Answer describe_session(downlink::SessionDirectory& sessions, std::string_view p
                         {"address", connected ? Json(session.address) : Json()},
                         {"username", connected && session.username ? Json(*session.username) : Json()},
                         {"keepAlive", connected ? Json(session.keep_alive) : Json()},
-                        {"connectedSince", timestamp(session.connected_since, connected)},
-                        {"expiresAt", timestamp(session.expires_at, !connected)},
+                        {"connectedSince", connected ? Json(timestamp(session.connected_since)) : Json()},
+                        {"expiresAt", connected ? Json() : Json(timestamp(session.expires_at))},
                         {"subscriptions", std::move(subscriptions)},
                         {"inflight", session.inflight},
                         {"queued", session.queued},

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "mqttproxy/util/log.hpp"
+#include "mqttproxy/util/recent_log.hpp"
 #include "mqttproxy/util/text.hpp"
 
 #include "seated.hpp"
@@ -31,6 +32,20 @@ constexpr std::size_t kCopiedPayload = 4 * 1024;
 
 constexpr std::uint8_t bit(Park why) noexcept {
   return static_cast<std::uint8_t>(why);
+}
+
+/// Whether somebody who looks for what is wrong wants to know: not for what devices do every day.
+constexpr bool is_worth_a_look(CloseCause cause) noexcept {
+  switch (cause) {
+    case CloseCause::ClientDisconnect:
+    case CloseCause::ConnectionLost:
+    case CloseCause::Takeover:
+    case CloseCause::Shutdown:
+    case CloseCause::SessionDeleted:
+      return false;
+    default:
+      return true;
+  }
 }
 
 }  // namespace
@@ -57,6 +72,7 @@ void Connection::start(session::Handle self, std::string_view received) {
   self_ = self;
   const auto now = Worker::Clock::now();
   read_at_ = session::stamp(now);
+  bytes_in_ = received.size();
   worker_.set_deadline(self_, now + worker_.limits().connect_timeout);
   // Just accepted, its first packet has often come already; then a connection that moves home was never registered
   // here.
@@ -76,6 +92,7 @@ void Connection::on_readable() {
   const Io received = read(buffer + offset, room);
   if (received.bytes == 0) return on_no_bytes(received.status);
   worker_.counters().events[Event::BytesIn].add(received.bytes);
+  bytes_in_ += received.bytes;
   read_at_ = session::stamp(Worker::Clock::now());
   const std::size_t bytes = offset + received.bytes;
   if (!large) return consume({buffer, bytes});
@@ -175,7 +192,7 @@ void Connection::append_messages(session::Outbox& outbox, std::string& bytes) {
     const auto next = outbox.take();
     if (!next) return;
     next->delivery->encode_head(bytes, next->qos, next->packet_id, next->dup);
-    worker_.counters().packets.out[static_cast<std::size_t>(mqtt::PacketType::Publish)].add();
+    core_.count_out(mqtt::PacketType::Publish);
     const std::string_view payload = next->delivery->payload();
     if (payload.size() > kCopiedPayload) {
       send(bytes, next->delivery);
@@ -292,9 +309,14 @@ void Connection::log_end() const {
   std::string codes;
   if (core_.close_errc() != mqtt::Errc::Ok) codes.append(" kind=").append(mqtt::kind(core_.close_errc()));
   if (kafka_error_ != 0) codes.append(" kafka_error=").append(kafka::error_name(kafka_error_));
-  spdlog::info("{} client_id=\"{}\" address={} proxy={} reason={} detail=\"{}\"{}",
-               core_.was_connected() ? "client disconnected" : "connection closed", util::printable(core_.client_id()),
-               address_, proxy_.config->name, session::to_string(core_.close_cause()), core_.close_detail(), codes);
+  const std::string text = fmt::format("{} client_id=\"{}\" address={} proxy={} reason={} detail=\"{}\"{}",
+                                       core_.was_connected() ? "client disconnected" : "connection closed",
+                                       util::printable(core_.client_id()), address_, proxy_.config->name,
+                                       session::to_string(core_.close_cause()), core_.close_detail(), codes);
+  spdlog::info(text);
+  if (is_worth_a_look(core_.close_cause())) {
+    util::recent_log().note(session::to_string(core_.close_cause()), spdlog::level::info, text);
+  }
 }
 
 }  // namespace mqttproxy::net

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mqttproxy/cluster/session_store.hpp"
+#include "mqttproxy/downlink/session_directory.hpp"
 #include "mqttproxy/pipeline/context.hpp"
 #include "mqttproxy/session/core.hpp"
 #include "mqttproxy/util/rate_limit.hpp"
@@ -83,6 +84,9 @@ class Connection final : public session::Host, public pipeline::Suspender {
   [[nodiscard]] session::Core& core() noexcept { return core_; }
   [[nodiscard]] const session::Core& core() const noexcept { return core_; }
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
+  [[nodiscard]] const ProxyRuntime& proxy() const noexcept { return proxy_; }
+  /// Precondition: the client is connected.
+  [[nodiscard]] downlink::ConnectionDetail describe() const;
   /// Kafka's name for the error that will close this connection, for the log.
   void note_error(std::int16_t code) noexcept { kafka_error_ = code; }
 
@@ -180,6 +184,8 @@ class Connection final : public session::Host, public pipeline::Suspender {
   std::unique_ptr<WaitingRun> waiting_;
   std::unique_ptr<Seated> seated_;                 // while the session store is owed a release
   std::unique_ptr<util::RateLimit> publish_rate_;  // once there is something to limit
+  std::uint64_t bytes_in_ = 0;                     // of MQTT
+  std::uint64_t bytes_out_ = 0;                    // the same
   session::Handle self_;
   session::Handle session_;
   session::Handle publication_;  // of the PUBLISH that waits

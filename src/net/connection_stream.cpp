@@ -73,6 +73,7 @@ std::size_t Connection::write(std::span<iovec> parts) {
   // Never WantRead: only a handshake would have to read before it writes, and there is no second one.
   peer_gone_ = io.status != IoStatus::Done && io.status != IoStatus::WantWrite;
   worker_.counters().events[Event::BytesOut].add(io.bytes);
+  bytes_out_ += io.bytes;
   return io.bytes;
 }
 

@@ -15,23 +15,14 @@ namespace mqttproxy::net {
 
 namespace {
 
+using downlink::ConnectionDetail;
 using downlink::SessionDetail;
 using downlink::SessionSummary;
 
 constexpr std::chrono::seconds kPatience{5};
-/// Sessions, and filters of theirs, looked at before the worker does something else.
+/// Sessions and filters of theirs, or connections, looked at before the worker does something else.
 constexpr std::size_t kScannedPerTurn = 1'000;
 constexpr std::size_t kRemovedPerTurn = 1'000;
-
-/// One worker's part of a listing, done bit by bit.
-struct Scan {
-  std::string proxy;
-  std::optional<std::string> text;
-  std::uint32_t next_slot = 0;
-  std::vector<SessionSummary> found;
-  std::promise<std::vector<SessionSummary>> done;
-  std::atomic<bool> abandoned{false};
-};
 
 /// The first filter in byte order that contains the text, nullopt when none does.
 std::optional<std::string> matching_filter(const mqtt::SubscriptionTree& tree, const session::FilterSet& filters,
@@ -44,26 +35,80 @@ std::optional<std::string> matching_filter(const mqtt::SubscriptionTree& tree, c
   return first;
 }
 
-void scan_some(Worker& worker, const std::shared_ptr<Scan>& scan) {
-  if (scan->abandoned.load(std::memory_order_relaxed)) return;
-  const ProxyRuntime* proxy = worker.proxy(scan->proxy);
-  const std::uint32_t end = proxy == nullptr ? 0 : proxy->registry.slots();
-  for (std::size_t scanned = 0; scan->next_slot < end && scanned < kScannedPerTurn; ++scan->next_slot, ++scanned) {
-    const session::Session* session = proxy->registry.session_in(scan->next_slot);
-    if (session == nullptr) continue;
-    std::string filter;
-    if (scan->text) {
-      auto match = matching_filter(proxy->registry.subscriptions().tree(), session->filters, *scan->text);
-      scanned += session->filters.size();
-      if (!match) continue;
-      filter = std::move(*match);
+/// One worker's part of a listing of sessions.
+struct SessionScan {
+  using Found = SessionSummary;
+
+  std::string proxy;
+  std::optional<std::string> text;
+  std::uint32_t next_slot = 0;
+  std::vector<Found> found{};
+
+  bool step(Worker& worker) {
+    const ProxyRuntime* runtime = worker.proxy(proxy);
+    const std::uint32_t end = runtime == nullptr ? 0 : runtime->registry.slots();
+    for (std::size_t scanned = 0; next_slot < end && scanned < kScannedPerTurn; ++next_slot, ++scanned) {
+      const session::Session* session = runtime->registry.session_in(next_slot);
+      if (session == nullptr) continue;
+      std::string filter;
+      if (text) {
+        auto match = matching_filter(runtime->registry.subscriptions().tree(), session->filters, *text);
+        scanned += session->filters.size();
+        if (!match) continue;
+        filter = std::move(*match);
+      }
+      found.push_back({session->client_id, std::move(filter), session->connection.valid()});
     }
-    scan->found.push_back({session->client_id, std::move(filter), session->connection.valid()});
+    return next_slot < end;
   }
-  if (scan->next_slot < end) {
+};
+
+/// … and of connections.
+struct ConnectionScan {
+  using Found = ConnectionDetail;
+
+  std::string proxy;
+  std::string text;
+  std::size_t limit = 0;
+  std::uint32_t next_slot = 0;
+  std::vector<Found> found{};
+
+  bool step(Worker& worker) {
+    const ProxyRuntime* runtime = worker.proxy(proxy);
+    const std::uint32_t end = std::min(worker.connection_slots(), next_slot + std::uint32_t{kScannedPerTurn});
+    for (; next_slot < end && found.size() < limit; ++next_slot) {
+      const Connection* connection = worker.connection_in(next_slot);
+      if (connection != nullptr && &connection->proxy() == runtime && matches(*connection)) {
+        found.push_back(connection->describe());
+      }
+    }
+    return found.size() < limit && next_slot < worker.connection_slots();
+  }
+
+ private:
+  [[nodiscard]] bool matches(const Connection& connection) const {
+    const session::Core& core = connection.core();
+    const auto contains = [this](std::string_view whole) { return whole.find(text) != std::string_view::npos; };
+    return core.state() == session::Core::State::Connected &&
+           (contains(core.client_id()) || contains(core.username().value_or(std::string_view())) ||
+            contains(connection.address()));
+  }
+};
+
+template <class Part>
+struct Scan {
+  Part part;
+  std::promise<std::vector<typename Part::Found>> done{};
+  std::atomic<bool> abandoned{false};
+};
+
+template <class Part>
+void scan_some(Worker& worker, const std::shared_ptr<Scan<Part>>& scan) {
+  if (scan->abandoned.load(std::memory_order_relaxed)) return;
+  if (scan->part.step(worker)) {
     worker.post([scan](Worker& again) { scan_some(again, scan); });
   } else {
-    scan->done.set_value(std::move(scan->found));
+    scan->done.set_value(std::move(scan->part.found));
   }
 }
 
@@ -94,20 +139,18 @@ SessionDetail describe(Worker& worker, ProxyRuntime& proxy, session::Handle hand
 
 }  // namespace
 
-std::optional<std::vector<SessionSummary>> Directory::list(std::string_view proxy,
-                                                           std::optional<std::string_view> text) {
+template <class Part>
+std::optional<std::vector<typename Part::Found>> Directory::gather(const Part& part) {
   const std::unique_lock lock(listing_, kPatience);
   if (!lock) return std::nullopt;
-  std::vector<std::pair<std::shared_ptr<Scan>, std::future<std::vector<SessionSummary>>>> scans;
+  std::vector<std::pair<std::shared_ptr<Scan<Part>>, std::future<std::vector<typename Part::Found>>>> scans;
   for (Worker* worker : workers_) {
-    auto scan = std::make_shared<Scan>();
-    scan->proxy = proxy;
-    if (text) scan->text = std::string(*text);
+    auto scan = std::make_shared<Scan<Part>>(part);
     scans.emplace_back(scan, scan->done.get_future());
     worker->post([scan = std::move(scan)](Worker& asked) { scan_some(asked, scan); });
   }
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  std::vector<SessionSummary> sessions;
+  std::vector<typename Part::Found> all;
   bool complete = true;
   for (auto& [scan, answer] : scans) {
     if (answer.wait_until(deadline) != std::future_status::ready) {
@@ -115,15 +158,33 @@ std::optional<std::vector<SessionSummary>> Directory::list(std::string_view prox
       complete = false;
       continue;
     }
-    std::ranges::move(answer.get(), std::back_inserter(sessions));
+    std::ranges::move(answer.get(), std::back_inserter(all));
   }
-  if (!complete) return std::nullopt;
-  std::ranges::sort(sessions, {}, &SessionSummary::client_id);
+  return complete ? std::optional(std::move(all)) : std::nullopt;
+}
+
+std::optional<std::vector<SessionSummary>> Directory::list(std::string_view proxy,
+                                                           std::optional<std::string_view> text) {
+  auto sessions = gather(SessionScan{std::string(proxy), text ? std::optional(std::string(*text)) : std::nullopt});
+  if (!sessions) return std::nullopt;
+  std::ranges::sort(*sessions, {}, &SessionSummary::client_id);
   // A client that came back between two turns has a new session, and may have been seen in both.
   const auto same = [](const SessionSummary& a, const SessionSummary& b) { return a.client_id == b.client_id; };
-  sessions.erase(std::unique(sessions.begin(), sessions.end(), same), sessions.end());
-  for (SessionSummary& session : sessions) session.node = node_;
+  sessions->erase(std::unique(sessions->begin(), sessions->end(), same), sessions->end());
+  for (SessionSummary& session : *sessions) session.node = node_;
   return sessions;
+}
+
+std::optional<downlink::ConnectionPage> Directory::connections(std::string_view proxy, std::string_view text,
+                                                               std::size_t limit) {
+  auto found = gather(ConnectionScan{std::string(proxy), std::string(text), limit + 1});
+  if (!found) return std::nullopt;
+  std::ranges::sort(*found, {}, &ConnectionDetail::client_id);
+  const auto same = [](const ConnectionDetail& a, const ConnectionDetail& b) { return a.client_id == b.client_id; };
+  found->erase(std::unique(found->begin(), found->end(), same), found->end());  // as above
+  const bool more = found->size() > limit;
+  if (more) found->resize(limit);
+  return downlink::ConnectionPage{std::move(*found), more};
 }
 
 std::optional<Directory::Found> Directory::find(std::string_view proxy, std::string_view client_id) {

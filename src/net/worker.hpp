@@ -106,6 +106,12 @@ class Worker final : public kafka::ReportSink, public downlink::WorkerPort, publ
   /// A client id nobody else has, whose home is this worker [MQTT-3.1.3-6].
   [[nodiscard]] std::string generate_client_id();
   [[nodiscard]] Connection* find(session::Handle connection) noexcept;
+  /// For looking at all of them bit by bit: slots 0 to connection_slots()-1; nullptr where there is none.
+  [[nodiscard]] std::uint32_t connection_slots() const noexcept { return connections_.slots(); }
+  [[nodiscard]] const Connection* connection_in(std::uint32_t slot) const noexcept {
+    const Cell* cell = connections_.in_slot(slot);
+    return cell == nullptr ? nullptr : cell->connection.get();
+  }
   [[nodiscard]] cluster::Seat seat(session::Handle connection) const noexcept;
   /// nullptr: no proxy has that name.
   [[nodiscard]] ProxyRuntime* proxy(std::string_view name) noexcept;

@@ -41,6 +41,7 @@ std::size_t Core::feed(std::string_view bytes, std::string& out, Stamp read_at) 
       break;
     }
     counters_.in[static_cast<std::size_t>(fixed.type)].add();
+    ++packets_in_;
     used += fixed.packet_bytes();
   }
   return used;
@@ -64,7 +65,7 @@ Step Core::handle(const mqtt::FixedHeader& header, std::string_view body, std::s
     case PacketType::Pingreq: {
       if (const auto empty = mqtt::decode_empty(body); !empty) return fail_with(empty.error());
       mqtt::encode_empty(out, PacketType::Pingresp);  // [MQTT-3.12.4-1]
-      reply(PacketType::Pingresp);
+      count_out(PacketType::Pingresp);
       return Step::Done;
     }
     case PacketType::Disconnect:
@@ -134,7 +135,7 @@ Step Core::refuse_connect(mqtt::ConnectReturnCode code, std::string_view detail,
 
 void Core::reply_connack(const mqtt::Connack& answer, std::string& out) {
   mqtt::encode_connack(out, answer);
-  reply(PacketType::Connack);
+  count_out(PacketType::Connack);
   counters_.connacks[static_cast<std::size_t>(answer.return_code)].add();
 }
 
@@ -196,7 +197,7 @@ Step Core::handle_pubrel(std::string_view body, std::string& out) {
   if (session_->unreleased.storing(*packet_id)) return fail_with(Errc::UnexpectedPacket);
   session_->unreleased.forget(*packet_id);
   mqtt::encode_packet_id(out, PacketType::Pubcomp, *packet_id);  // [MQTT-4.3.3-2], also for an unknown id
-  reply(PacketType::Pubcomp);
+  count_out(PacketType::Pubcomp);
   return Step::Done;
 }
 
@@ -207,7 +208,7 @@ Step Core::handle_subscribe(std::string_view body, std::string& out) {
   const Step step = host_.on_subscribe(*packet, answer.return_codes);
   if (step != Step::Done) return step;
   mqtt::encode_suback(out, answer);  // [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-3.8.4-5] [MQTT-2.3.1-7]
-  reply(PacketType::Suback);
+  count_out(PacketType::Suback);
   return step;
 }
 
@@ -218,7 +219,7 @@ Step Core::handle_unsubscribe(std::string_view body, std::string& out) {
   if (step != Step::Done) return step;
   // [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT-3.10.4-6]
   mqtt::encode_packet_id(out, PacketType::Unsuback, packet->packet_id);
-  reply(PacketType::Unsuback);
+  count_out(PacketType::Unsuback);
   return step;
 }
 
@@ -232,7 +233,7 @@ void Core::release(std::string& out, Stamp now) {
     const PacketType type = released.qos == mqtt::Qos::AtLeastOnce ? PacketType::Puback : PacketType::Pubrec;
     // [MQTT-3.3.4-1] [MQTT-2.3.1-6] in the order of [MQTT-4.6.0-2] [MQTT-4.6.0-3]
     mqtt::encode_packet_id(out, type, released.packet_id);
-    reply(type);
+    count_out(type);
     counters_.acknowledged_us.add(elapsed_us(released.read_at, now));
   });
   if (window_.front_failed()) close(CloseCause::NotStored, "record not stored");  // [MQTT-4.8.0-2]

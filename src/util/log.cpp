@@ -9,7 +9,10 @@
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/formatter.h>
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+
+#include "mqttproxy/util/recent_log.hpp"
 
 namespace mqttproxy::util {
 
@@ -35,10 +38,25 @@ class JsonFormatter : public spdlog::formatter {
   [[nodiscard]] std::unique_ptr<formatter> clone() const override { return std::make_unique<JsonFormatter>(); }
 };
 
+/// Hands warnings and errors to recent_log(), which has a lock of its own.
+class RecentSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  RecentSink() { set_level(spdlog::level::warn); }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& msg) override {
+    const std::string_view text(msg.payload.data(), msg.payload.size());
+    recent_log().note(RecentLog::kind_of(text), msg.level, text, msg.time);
+  }
+  void flush_() override {}
+};
+
 }  // namespace
 
 void init_logging(spdlog::level::level_enum level, LogFormat format) {
-  auto logger = std::make_shared<spdlog::logger>("mqttproxy", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  const spdlog::sinks_init_list sinks = {std::make_shared<spdlog::sinks::stderr_sink_mt>(),
+                                         std::make_shared<RecentSink>()};
+  auto logger = std::make_shared<spdlog::logger>("mqttproxy", sinks);
   logger->set_level(level);
   logger->flush_on(spdlog::level::trace);
   if (format == LogFormat::Json) {

@@ -11,7 +11,9 @@
 #include "mqttproxy/config/config.hpp"
 #include "mqttproxy/downlink/bus.hpp"
 #include "mqttproxy/downlink/session_directory.hpp"
+#include "mqttproxy/http/explanation.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
+#include "mqttproxy/util/recent_log.hpp"
 
 namespace mqttproxy::http {
 
@@ -21,6 +23,9 @@ using Readiness = std::function<std::vector<std::string>()>;
 /// Reads the configuration again. The diagnostics say what became of it: it is in use exactly when they hold no error.
 /// nullptr: the daemon is stopping.
 using ReloadAction = std::function<std::shared_ptr<const config::Diagnostics>()>;
+
+/// What would become of a PUBLISH, by the configuration in use. nullopt: not now. May wait for Kafka some seconds.
+using ExplainAction = std::function<std::optional<Explanation>(const Question&)>;
 
 /// What is behind the API. Called on HTTP threads.
 struct Backends {
@@ -32,6 +37,10 @@ struct Backends {
   std::function<std::string()> reason_not_alive{};
   /// True while nothing may be published, because memory is above limits.maxMemory. Without it there is no limit.
   std::function<bool()> memory_full{};
+  /// The configuration in use.
+  std::function<std::shared_ptr<const config::Config>()> config{};
+  ExplainAction explain{};
+  const util::RecentLog* recent_log = nullptr;
 };
 
 /// Life: construct → start() → stop(). What it is given by reference outlives it. HTTP threads touch nothing else.

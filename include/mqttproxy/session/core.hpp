@@ -99,7 +99,7 @@ struct StoredWill {
   bool retain = false;
 };
 
-/// Owner: one worker's thread. 200 bytes plus what the client sends in CONNECT.
+/// Owner: one worker's thread. 216 bytes plus what the client sends in CONNECT.
 class Core {
  public:
   enum class State : std::uint8_t { AwaitConnect, Connected, Closed };
@@ -148,6 +148,14 @@ class Core {
   }
   [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
   [[nodiscard]] std::uint32_t unacked() const noexcept { return window_.size(); }
+  /// Control Packets taken from the client, and given to it.
+  [[nodiscard]] std::uint64_t packets_in() const noexcept { return packets_in_; }
+  [[nodiscard]] std::uint64_t packets_out() const noexcept { return packets_out_; }
+  /// A packet is on its way to the client.
+  void count_out(mqtt::PacketType type) noexcept {
+    counters_.out[static_cast<std::size_t>(type)].add();
+    ++packets_out_;
+  }
   [[nodiscard]] bool was_connected() const noexcept { return was_connected_; }
   /// The will, when it is still to be published; the caller takes it, so that it is published once [MQTT-3.1.2-10].
   [[nodiscard]] std::unique_ptr<StoredWill> take_will() noexcept { return std::move(will_); }
@@ -166,7 +174,6 @@ class Core {
   void accept(const mqtt::Connect& packet, const ConnectAnswer& answer);
   Step fail_with(const boost::system::error_code& error) noexcept;
   Step fail_with(mqtt::Errc errc) noexcept;
-  void reply(mqtt::PacketType type) noexcept { counters_.out[static_cast<std::size_t>(type)].add(); }
 
   Host& host_;
   const CoreSettings& settings_;
@@ -178,6 +185,8 @@ class Core {
   AckWindow window_;
   std::string_view close_detail_;
   std::size_t wanted_bytes_ = 0;
+  std::uint64_t packets_in_ = 0;
+  std::uint64_t packets_out_ = 0;
   Stamp read_at_ = 0;  // during feed()
   std::uint16_t keep_alive_ = 0;
   State state_ = State::AwaitConnect;

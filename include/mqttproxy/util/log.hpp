@@ -1,5 +1,6 @@
 // Logging is spdlog's default logger, configured once at start. Text or JSON, to stderr, one line per event. Nothing
-// is logged per message. Values that come from the network go through util::printable first.
+// is logged per message. Values that come from the network go through util::printable first. The latest warnings and
+// errors are kept in memory as well (recent_log.hpp).
 #pragma once
 
 #include <string_view>

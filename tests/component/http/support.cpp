@@ -100,7 +100,7 @@ std::string RawClient::rest() {
 
 std::string request(std::string_view method, std::string_view target, std::string_view body, std::string_view headers) {
   std::string text;
-  text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: test\r\n").append(headers);
+  text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n").append(headers);
   if (!body.empty()) text.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
   return text.append("\r\n").append(body);
 }

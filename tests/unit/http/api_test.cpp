@@ -26,9 +26,15 @@ class ApiTest : public ::testing::Test {
                  {"mqttproxy", "empty"},
                  [this] { return reloaded_; },
                  [this] { return reason_not_alive_; },
-                 [this] { return memory_full_; }},
+                 [this] { return memory_full_; },
+                 {},
+                 [this](const Question& question) {
+                   asked_ = question;
+                   return explanation_;
+                 },
+                 &recent_log_},
         counters_);
-    const Request request{method, target, authorization, has_origin_};
+    const Request request{method, target, authorization, host_, origin_};
     takes_body_ = api.max_body_bytes(request) != 0;
     return api.answer(request, params_, body);
   }
@@ -76,7 +82,11 @@ class ApiTest : public ::testing::Test {
   std::string reason_not_alive_;
   bool memory_full_ = false;
   Params params_;
-  bool has_origin_ = false;
+  std::string host_ = "127.0.0.1:2381";
+  std::optional<std::string_view> origin_;
+  Question asked_;
+  std::optional<Explanation> explanation_;
+  util::RecentLog recent_log_;
   bool takes_body_ = false;
 };
 
@@ -98,8 +108,9 @@ TEST_F(ApiTest, HealthAndReadinessAreOpenAndAllElseNeedsTheToken) {
   }
   for (const std::string& target :
        {std::string("/metrics"), below("/topics/publish"), below("/session/query"), below("/sessions"),
-        below("/sessions/a"), std::string("/nothing"), std::string("//healthz"), std::string("/%68ealthz"),
-        std::string("/metrics/../healthz"), std::string("/healthz/x"),
+        below("/sessions/a"), below("/connections"), below("/explain"), std::string("/apis/v1/errors"),
+        std::string("/apis/v1/mqttproxy"), std::string("/apis/v1/"), std::string("/nothing"), std::string("//healthz"),
+        std::string("/%68ealthz"), std::string("/metrics/../healthz"), std::string("/healthz/x"),
         std::string("/apis/v1/mqttproxy/nobody/sessions")}) {
     for (const char* method : {"GET", "POST", "DELETE", "OPTIONS"}) {
       const Answer answer = ask(method, target, "{}");
@@ -120,8 +131,10 @@ TEST_F(ApiTest, OnlyTheExactTokenIsTaken) {
   EXPECT_EQ(ask("GET", "/metrics", {}, "bearer sesame").status, 200);
 }
 
-TEST_F(ApiTest, AWebPageNeedsTheToken) {
-  has_origin_ = true;
+TEST_F(ApiTest, AWebPageThatIsNotOursNeedsTheToken) {
+  origin_ = "http://127.0.0.1:2381";
+  EXPECT_EQ(publish(R"({"topic":"t"})").status, 200);
+  origin_ = "http://example.org";
   expect_error(publish(R"({"topic":"t"})"), 403);
   EXPECT_FALSE(takes_body_);
   EXPECT_EQ(ask("GET", "/healthz").status, 200);
@@ -138,9 +151,17 @@ TEST_F(ApiTest, WhatIsNotThereIs404) {
 }
 
 TEST_F(ApiTest, AWrongMethodIs400AndSaysWhichIsRight) {
-  const std::pair<std::string, std::string> allowed[] = {
-      {below("/topics/publish"), "POST"},     {below("/sessions"), "DELETE"}, {below("/sessions/a"), "GET, HEAD"},
-      {below("/session/query"), "GET, HEAD"}, {"/metrics", "GET, HEAD"},      {"/healthz", "GET, HEAD"}};
+  const std::pair<std::string, std::string> allowed[] = {{below("/topics/publish"), "POST"},
+                                                         {below("/sessions"), "DELETE"},
+                                                         {below("/sessions/a"), "GET, HEAD"},
+                                                         {below("/session/query"), "GET, HEAD"},
+                                                         {"/metrics", "GET, HEAD"},
+                                                         {"/healthz", "GET, HEAD"},
+                                                         {below("/connections"), "GET, HEAD"},
+                                                         {below("/explain"), "POST"},
+                                                         {"/apis/v1/errors", "GET, HEAD"},
+                                                         {"/apis/v1/mqttproxy", "GET, HEAD"},
+                                                         {"/", "GET, HEAD"}};
   for (const auto& [target, methods] : allowed) {
     for (const std::string method : {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FETCH", "get"}) {
       if (methods.find(method) != std::string::npos) continue;
@@ -153,10 +174,22 @@ TEST_F(ApiTest, AWrongMethodIs400AndSaysWhichIsRight) {
   EXPECT_TRUE(bus_.messages().empty());
 }
 
-TEST_F(ApiTest, OnlyTwoResourcesTakeABody) {
+TEST_F(ApiTest, ANameMayPointAnywhereSoWithoutATokenItIsRefused) {
+  host_ = "example.org:2381";
+  expect_error(ask("GET", "/metrics"), 403);
+  expect_error(ask("GET", below("/connections")), 403);
+  EXPECT_EQ(ask("GET", "/healthz").status, 200);
+  EXPECT_EQ(ask("GET", "/").status, 200) << "there is nothing in it";
+  config_.token = "sesame";
+  EXPECT_EQ(ask("GET", "/metrics", {}, "Bearer sesame").status, 200);
+}
+
+TEST_F(ApiTest, OnlyThreeResourcesTakeABody) {
   (void)publish("{}");
   EXPECT_TRUE(takes_body_);
   (void)ask("DELETE", below("/sessions"), "{}");
+  EXPECT_TRUE(takes_body_);
+  (void)ask("POST", below("/explain"), "[]");
   EXPECT_TRUE(takes_body_);
   for (const std::string& target :
        {std::string("/healthz"), std::string("/metrics"), below("/session/query"), below("/sessions/a")}) {
@@ -173,6 +206,142 @@ TEST_F(ApiTest, ReadinessSaysWhyNot) {
   const Answer answer = ask("GET", "/readyz");
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(nlohmann::json::parse(answer.body).at("ready"), false);
+}
+
+// ---- the page
+
+TEST_F(ApiTest, ThePageIsForEverybodyAndRunsNothingButItsOwnScript) {
+  config_.token = "sesame";
+  const Answer answer = ask("GET", "/");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.content_type, "text/html; charset=utf-8");
+  EXPECT_EQ(answer.body.find("<!DOCTYPE html>"), 0U);
+  for (const char* placeholder : {"@STYLE@", "@SCRIPT@"}) {
+    EXPECT_EQ(answer.body.find(placeholder), std::string::npos);
+  }
+  const std::string policy = header(answer, "Content-Security-Policy");
+  for (const char* part : {"default-src 'none'; ", "script-src 'sha256-", "style-src 'sha256-", "connect-src 'self'; ",
+                           "frame-ancestors 'none'; ", "base-uri 'none'; "}) {
+    EXPECT_NE(policy.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(policy.find("unsafe"), std::string::npos);
+  EXPECT_EQ(header(answer, "X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(header(answer, "Referrer-Policy"), "no-referrer");
+  expect_error(ask("POST", "/"), 400);
+}
+
+TEST_F(ApiTest, ThePageHoldsNoAddressOfAnybodyElse) {
+  std::string body = ask("GET", "/").body;
+  for (const std::string name : {"http://www.w3.org/2000/svg"}) {  // a name, which nobody asks for
+    for (std::size_t at; (at = body.find(name)) != std::string::npos;) body.erase(at, name.size());
+  }
+  EXPECT_EQ(body.find("://"), std::string::npos);
+}
+
+// ---- connections
+
+TEST_F(ApiTest, AConnectionAsItIsListed) {
+  downlink::ConnectionDetail connection;
+  connection.client_id = "a\"<b>";
+  connection.address = "192.0.2.1:50123";
+  connection.listener = "192.0.2.9:1883";
+  connection.since = std::chrono::system_clock::from_time_t(1'767'225'600);
+  connection.keep_alive = 60;
+  connection.packets_in = 1;
+  connection.packets_out = 2;
+  connection.bytes_in = 3;
+  connection.bytes_out = std::uint64_t{1} << 40U;
+  connection.unacked = 5;
+  connection.inflight = 6;
+  connection.queued = 7;
+  connection.subscriptions = 8;
+  connection.parked = {"ack_window"};
+  sessions_.connected = {connection};
+  EXPECT_EQ(nlohmann::json::parse(ask("GET", below("/connections")).body), nlohmann::json::parse(R"({"more": false,
+    "connections": [{"clientID": "a\"<b>", "username": null, "address": "192.0.2.1:50123",
+    "listener": "192.0.2.9:1883", "tls": null, "connectedSince": "2026-01-01T00:00:00Z", "keepAlive": 60,
+    "cleanSession": true, "packetsIn": 1, "packetsOut": 2, "bytesIn": 3, "bytesOut": 1099511627776, "unacked": 5,
+    "inflight": 6, "queued": 7, "subscriptions": 8, "parked": ["ack_window"]}]})"));
+  sessions_.connected.front().username = "u";
+  sessions_.connected.front().tls = "TLSv1.3";
+  const auto body = nlohmann::json::parse(ask("GET", below("/connections")).body).at("connections").at(0);
+  EXPECT_EQ(body.at("username"), "u");
+  EXPECT_EQ(body.at("tls"), "TLSv1.3");
+}
+
+TEST_F(ApiTest, ConnectionsAreBounded) {
+  for (int i = 0; i < 1'100; ++i) sessions_.connected.emplace_back().client_id = "c" + std::to_string(i);
+  const auto list = [this](const Params& params) {
+    params_ = params;
+    const auto body = nlohmann::json::parse(ask("GET", below("/connections")).body);
+    return std::pair(body.at("connections").size(), body.at("more").get<bool>());
+  };
+  EXPECT_EQ(list({}), std::pair(std::size_t{100}, true));
+  EXPECT_EQ(list({{"limit", "1000"}}), std::pair(std::size_t{1'000}, true));
+  EXPECT_EQ(list({{"q", "c109"}, {"limit", "11"}}), std::pair(std::size_t{11}, false));
+  EXPECT_EQ(list({{"q", "nobody"}}), std::pair(std::size_t{0}, false));
+  for (const char* wrong : {"0", "1001", "", "-1", "1e2", " 5", "99999999999999999999"}) {
+    params_ = {{"limit", wrong}};
+    expect_error(ask("GET", below("/connections")), 400);
+  }
+  for (const Params& wrong :
+       {Params{{"limit", "1"}, {"limit", "2"}}, Params{{"q", ""}, {"q", ""}}, Params{{"page", "1"}}}) {
+    params_ = wrong;
+    expect_error(ask("GET", below("/connections")), 400);
+  }
+}
+
+// ---- explain
+
+TEST_F(ApiTest, AQuestionIsReadAndAnswered) {
+  explanation_ = Explanation{.pipeline = "publish",
+                             .steps = {{"mapper", "no route"}},
+                             .records = {{"kafka", "up", std::nullopt, "any of 4", {{"h", "v"}}, 2}},
+                             .outcome = Explanation::Outcome::Stored,
+                             .text = "fine"};
+  const Answer answer = ask("POST", below("/explain"), R"({"topic":"a/b","clientID":"c","username":"u","qos":2,
+                                                           "retain":true,"payload":"xy","other":[]})");
+  EXPECT_EQ(nlohmann::json::parse(answer.body), nlohmann::json::parse(R"({"pipeline": "publish",
+    "steps": [{"filter": "mapper", "text": "no route"}],
+    "records": [{"filter": "kafka", "topic": "up", "key": null, "partition": "any of 4",
+                 "headers": [{"name": "h", "value": "v"}], "payloadBytes": 2}],
+    "outcome": "stored", "text": "fine"})"));
+  EXPECT_EQ(asked_.proxy, "mqttproxy");
+  EXPECT_EQ(asked_.topic, "a/b");
+  EXPECT_EQ(asked_.client_id, "c");
+  EXPECT_EQ(asked_.username, "u");
+  EXPECT_EQ(asked_.payload, "xy");
+  EXPECT_EQ(asked_.qos, 2);
+  EXPECT_TRUE(asked_.retain);
+  (void)ask("POST", below("/explain"), R"({"topic":"a","clientID":null,"username":null})");
+  EXPECT_EQ(asked_.client_id, "explain");
+  EXPECT_FALSE(asked_.username);
+  EXPECT_EQ(asked_.qos, 1);
+}
+
+TEST_F(ApiTest, AWrongQuestionIs400) {
+  explanation_.emplace();
+  for (const char* body :
+       {"", "x", "[]", "\"t\"", R"({"topic":1})", R"({"topic":"t","qos":3})", R"({"topic":"t","qos":-1})",
+        R"({"topic":"t","qos":1.5})", R"({"topic":"t","qos":4294967296})", R"({"topic":"t","retain":1})",
+        R"({"topic":"t","clientID":{}})"}) {
+    expect_error(ask("POST", below("/explain"), body), 400);
+  }
+  explanation_->problem = "topic: is no topic name";
+  expect_error(ask("POST", below("/explain"), "{}"), 400);
+  explanation_.reset();
+  expect_error(ask("POST", below("/explain"), R"({"topic":"t"})"), 503);
+}
+
+// ---- errors
+
+TEST_F(ApiTest, ErrorsByKind) {
+  EXPECT_EQ(ask("GET", "/apis/v1/errors").body, R"({"kinds":[]})");
+  const auto time = std::chrono::system_clock::from_time_t(1'767'225'600);
+  recent_log_.note("kafka not ready", spdlog::level::warn, "kafka not ready \xff", time);
+  EXPECT_EQ(ask("GET", "/apis/v2/errors").body,
+            "{\"kinds\":[{\"kind\":\"kafka not ready\",\"count\":1,\"latest\":[{\"time\":\"2026-01-01T00:00:00Z\","
+            "\"level\":\"warning\",\"text\":\"kafka not ready \uFFFD\"}]}]}");
 }
 
 // ---- publish
@@ -319,6 +488,7 @@ TEST_F(ApiTest, WorkersThatDoNotAnswerAre503) {
   sessions_.answers = false;
   expect_error(ask("GET", below("/session/query")), 503);
   expect_error(ask("GET", below("/sessions/a")), 503);
+  expect_error(ask("GET", below("/connections")), 503);
   expect_error(ask("DELETE", below("/sessions"), R"({"sessions":[{"sessionID":"a"}]})"), 503);
 }
 
@@ -344,7 +514,7 @@ TEST_F(ApiTest, AReloadSaysWhatIsWrongWithTheFile) {
 
 TEST_F(ApiTest, AReloadIsAPostOfWhoeverHasTheToken) {
   expect_error(ask("GET", "/apis/v1/reload"), 400);
-  has_origin_ = true;
+  origin_ = "http://example.org";
   expect_error(ask("POST", "/apis/v1/reload"), 403);
   config_.token = "secret";
   expect_error(ask("POST", "/apis/v1/reload"), 401);

@@ -112,8 +112,22 @@ class FakeSessions final : public downlink::SessionDirectory {
     return removed;
   }
 
+  std::optional<downlink::ConnectionPage> connections(std::string_view proxy, std::string_view text,
+                                                      std::size_t limit) override {
+    if (!answers) return std::nullopt;
+    downlink::ConnectionPage page;
+    for (const auto& connection : connected) {
+      if (proxy != known_proxy || connection.client_id.find(text) == std::string::npos) continue;
+      page.more = page.connections.size() == limit;
+      if (page.more) break;
+      page.connections.push_back(connection);
+    }
+    return page;
+  }
+
   std::string known_proxy = "mqttproxy";
   std::map<std::string, downlink::SessionDetail> sessions;
+  std::vector<downlink::ConnectionDetail> connected;
   bool answers = true;
 };
 

@@ -42,7 +42,8 @@ TEST(ParseHead, ReadsWhatMatters) {
   EXPECT_EQ(read.authorization, "Bearer x");
   EXPECT_EQ(read.content_length, 12U);
   EXPECT_TRUE(read.expects_continue);
-  EXPECT_TRUE(read.has_origin);
+  EXPECT_EQ(read.origin, "null");
+  EXPECT_EQ(read.host, "test");
   EXPECT_TRUE(read.keep_alive);
   EXPECT_FALSE(read.chunked);
 }

@@ -17,6 +17,10 @@ TEST(ParseTarget, ProcessResourcesStandAtTheTopAndBelowBothPrefixes) {
     EXPECT_EQ(route(base + "/readyz?verbose"), Route::Readyz);
     EXPECT_EQ(route(base + "/metrics"), Route::Metrics);
     EXPECT_EQ(route(base + "/reload"), base.empty() ? Route::Unknown : Route::Reload);
+    EXPECT_EQ(route(base + "/errors"), base.empty() ? Route::Unknown : Route::Errors);
+    EXPECT_EQ(route(base + "/mqttproxy"), base.empty() ? Route::Unknown : Route::Proxies);
+    EXPECT_EQ(route(base + "/mqttproxy/"), base.empty() ? Route::Unknown : Route::Proxies);
+    EXPECT_EQ(route(base + "/"), base.empty() ? Route::Page : Route::Unknown);
   }
 }
 
@@ -29,6 +33,8 @@ TEST(ParseTarget, ProxyResourcesStandBelowBothPrefixesOnly) {
     EXPECT_EQ(route(base + "/sessions"), Route::Sessions);
     EXPECT_EQ(route(base + "/sessions/"), Route::Sessions);
     EXPECT_EQ(route(base + "/sessions/a"), Route::Session);
+    EXPECT_EQ(route(base + "/connections?q=a&limit=5"), Route::Connections);
+    EXPECT_EQ(route(base + "/explain"), Route::Explain);
     EXPECT_EQ(parse_target(base + "/sessions").proxy, "name");
   }
   EXPECT_EQ(route("/mqttproxy/name/topics/publish"), Route::Unknown);
@@ -47,7 +53,10 @@ TEST(ParseTarget, AClientIdMayHoldSlashes) {
 }
 
 TEST(ParseTarget, APathHasOneSpelling) {
-  for (const char* target : {"/",
+  for (const char* target : {"//",
+                             "/index.html",
+                             "/mqttproxy",
+                             "/errors",
                              "//healthz",
                              "/healthz//",
                              "/Healthz",
@@ -62,7 +71,7 @@ TEST(ParseTarget, APathHasOneSpelling) {
                              "/apis/v1/",
                              "/apis/v1healthz",
                              "/apis/v1/apis/v1/healthz",
-                             "/apis/v1/mqttproxy",
+                             "/apis/v1/mqttproxy//",
                              "/apis/v1/mqttproxy/p",
                              "/apis/v1/mqttproxy/p/",
                              "/apis/v1/mqttproxy/p/topics",
