@@ -191,9 +191,10 @@ void Connection::append_messages(session::Outbox& outbox, std::string& bytes) {
   while (output_.empty() && !peer_gone_) {
     const auto next = outbox.take();
     if (!next) return;
+    const std::size_t before = bytes.size();
     next->delivery->encode_head(bytes, next->qos, next->packet_id, next->dup);
-    core_.count_out(mqtt::PacketType::Publish);
     const std::string_view payload = next->delivery->payload();
+    core_.count_out(mqtt::PacketType::Publish, bytes.size() - before + payload.size());
     if (payload.size() > kCopiedPayload) {
       send(bytes, next->delivery);
     } else {

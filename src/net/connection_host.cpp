@@ -236,11 +236,12 @@ PublishStep Connection::finish_publish(pipeline::Context& context, session::Hand
   const bool had_records = context.records != 0;  // a repeated run whose reports have all come meanwhile
   const bool stored =
       publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;
+  const mqtt::Qos qos = publication.qos;
   if (had_records) worker_.note_outcome(publication, session::stamp(Worker::Clock::now()));
   worker_.publications().erase(handle);
   if (had_records && stored) return PublishStep::Acknowledge;
   if (!had_records && context.action() == Action::Drop) {
-    worker_.counters().events[Event::Dropped].add();
+    worker_.counters().count(qos, Fate::Dropped);
     return PublishStep::Acknowledge;
   }
   if (had_records) {

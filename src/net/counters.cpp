@@ -36,8 +36,9 @@ struct Family {
   std::string_view value = {};
 };
 
-constexpr std::string_view kPublishOutcomes = "mqttproxy_publish_outcomes_total";
-constexpr std::string_view kPublishOutcomesHelp = "PUBLISH packets by what became of them.";
+/// By Fate.
+constexpr std::array<std::string_view, static_cast<std::size_t>(Fate::Count_)> kFates = {"stored", "dead_lettered",
+                                                                                         "dropped", "not_stored"};
 constexpr std::string_view kParks = "mqttproxy_parks_total";
 constexpr std::string_view kParksHelp = "How often a connection was not read on, by what it waited for.";
 constexpr std::string_view kBytes = "mqttproxy_bytes_total";
@@ -75,10 +76,6 @@ constexpr Family<Event> kCounters[] = {
     {Event::ParkedRate, kParks, kParksHelp, "cause", "rate"},
     {Event::ConnectsLimited, "mqttproxy_connects_limited_total", "CONNECT packets refused by connectionLimit."},
     {Event::SessionsRefused, "mqttproxy_sessions_refused_total", "CONNECT packets refused by limits.maxSessions."},
-    {Event::Stored, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "stored"},
-    {Event::DeadLettered, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dead_lettered"},
-    {Event::Dropped, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "dropped"},
-    {Event::NotStored, kPublishOutcomes, kPublishOutcomesHelp, "outcome", "not_stored"},
     {Event::Takeovers, "mqttproxy_takeovers_total", "Connections ended by a later CONNECT with their client id."},
     {Event::Wills, "mqttproxy_wills_total", "Will messages handed to the Publish pipeline."},
     {Event::WillsDropped, "mqttproxy_wills_dropped_total", "Will messages lost: the queue of waiting wills was full."},
@@ -153,8 +150,19 @@ void collect_packets(Workers workers, metrics::Scrape& scrape) {
     scrape.counter("mqttproxy_packets_total", "",
                    sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.packets.out[i]; }),
                    {{"direction", "out"}, {"type", type}});
+    scrape.counter("mqttproxy_packet_bytes_total", "Bytes of Control Packets by type.",
+                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.packets.in_bytes[i]; }),
+                   {{"direction", "in"}, {"type", type}});
+    scrape.counter("mqttproxy_packet_bytes_total", "",
+                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.packets.out_bytes[i]; }),
+                   {{"direction", "out"}, {"type", type}});
   }
   for (std::size_t qos = 0; qos < 3; ++qos) {
+    for (std::size_t fate = 0; fate < kFates.size(); ++fate) {
+      const auto member = [&](const auto& w) -> const metrics::Counter& { return w.fates[qos].counters[fate]; };
+      scrape.counter("mqttproxy_publish_outcomes_total", "PUBLISH packets by QoS and what became of them.",
+                     sum(workers, member), {{"qos", std::to_string(qos)}, {"outcome", std::string(kFates[fate])}});
+    }
     scrape.counter("mqttproxy_publishes_total", "PUBLISH packets taken from devices.",
                    sum(workers, [qos](const auto& w) -> const metrics::Counter& { return w.packets.publishes[qos]; }),
                    {{"qos", std::to_string(qos)}});

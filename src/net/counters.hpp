@@ -7,6 +7,7 @@
 #include "mqttproxy/metrics/histogram.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
 #include "mqttproxy/mqtt/error.hpp"
+#include "mqttproxy/mqtt/packets.hpp"
 #include "mqttproxy/session/core.hpp"
 
 #include "tls_stream.hpp"
@@ -33,10 +34,6 @@ enum class Event : std::uint8_t {
   ConnectsLimited,  // refused by connectionLimit
   SessionsRefused,  // limits.maxSessions
   Unacked,          // gauge: PUBLISH packets without a final answer
-  Stored,
-  DeadLettered,
-  Dropped,
-  NotStored,
   Takeovers,
   Wills,
   WillsWaiting,  // gauge: for room in a producer queue
@@ -54,8 +51,19 @@ enum class Event : std::uint8_t {
   Count_,
 };
 
+/// What became of a PUBLISH.
+enum class Fate : std::uint8_t {
+  Stored,
+  DeadLettered,
+  Dropped,    // as a filter wanted it
+  NotStored,  // not acknowledged
+  Count_,
+};
+
 struct WorkerCounters {
   metrics::CounterSet<Event> events;
+  std::array<metrics::CounterSet<Fate>, 3> fates;  // by QoS
+  void count(mqtt::Qos qos, Fate fate) noexcept { fates[static_cast<std::size_t>(qos)][fate].add(); }
   session::PacketCounters packets;
   session::OutboxCounters outbox;
   metrics::Histogram enqueued_us{session::kStageBoundsUs};  // from read until a PUBLISH was through its pipeline …

@@ -32,6 +32,7 @@ bool Wills::run(Will& will) {
   if (publications.find(will.publication) == nullptr) {
     Publication publication;
     publication.proxy = will.proxy;
+    publication.qos = will.message.qos;
     publication.read_at = session::stamp(Worker::Clock::now());
     will.publication = publications.emplace(publication);
   }
@@ -71,10 +72,10 @@ void Wills::finish(const Will& will, const pipeline::Context& context) {
     spdlog::warn("will not stored client_id=\"{}\" proxy={} detail=\"{}\"", util::printable(will.client_id),
                  will.proxy->config->name,
                  refused ? context.reason() : "the Publish pipeline ended without a stored record");
-    worker_.counters().events[Event::NotStored].add();
+    worker_.counters().count(will.message.qos, Fate::NotStored);
     return worker_.abandon(will.publication);
   }
-  if (context.records == 0) worker_.counters().events[Event::Dropped].add();
+  if (context.records == 0) worker_.counters().count(will.message.qos, Fate::Dropped);
   Publication& publication = *worker_.publications().find(will.publication);
   if (--publication.outstanding != 0) return;
   if (context.records != 0) worker_.note_outcome(publication, session::stamp(Worker::Clock::now()));

@@ -291,20 +291,12 @@ void Worker::settle_publication(Handle handle, Publication& publication, session
 }
 
 void Worker::note_outcome(const Publication& publication, session::Stamp now) noexcept {
-  const auto count_time = [&] { counters_.stored_us.add(session::elapsed_us(publication.read_at, now)); };
-  switch (publication.outcome) {
-    case kafka::Outcome::Stored:
-      counters_.events[Event::Stored].add();
-      count_time();
-      break;
-    case kafka::Outcome::DeadLettered:
-      counters_.events[Event::DeadLettered].add();
-      count_time();
-      break;
-    case kafka::Outcome::Refused:
-    case kafka::Outcome::Unknown:
-      counters_.events[Event::NotStored].add();
-      break;
+  const bool is_stored = publication.outcome == kafka::Outcome::Stored;
+  if (is_stored || publication.outcome == kafka::Outcome::DeadLettered) {
+    counters_.count(publication.qos, is_stored ? Fate::Stored : Fate::DeadLettered);
+    counters_.stored_us.add(session::elapsed_us(publication.read_at, now));
+  } else {
+    counters_.count(publication.qos, Fate::NotStored);
   }
 }
 

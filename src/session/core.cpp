@@ -5,6 +5,10 @@ namespace mqttproxy::session {
 using mqtt::Errc;
 using mqtt::PacketType;
 
+/// Of packets that have a packet id or a return code behind their header, or nothing.
+constexpr std::size_t kShortPacketBytes = 4;
+constexpr std::size_t kEmptyPacketBytes = 2;
+
 std::string_view to_string(CloseCause cause) noexcept {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(CloseCause::Count_)> kNames = {
       "client_disconnect", "connection_lost", "keep_alive",    "connect_timeout", "takeover",        "protocol_error",
@@ -41,6 +45,7 @@ std::size_t Core::feed(std::string_view bytes, std::string& out, Stamp read_at) 
       break;
     }
     counters_.in[static_cast<std::size_t>(fixed.type)].add();
+    counters_.in_bytes[static_cast<std::size_t>(fixed.type)].add(fixed.packet_bytes());
     ++packets_in_;
     used += fixed.packet_bytes();
   }
@@ -65,7 +70,7 @@ Step Core::handle(const mqtt::FixedHeader& header, std::string_view body, std::s
     case PacketType::Pingreq: {
       if (const auto empty = mqtt::decode_empty(body); !empty) return fail_with(empty.error());
       mqtt::encode_empty(out, PacketType::Pingresp);  // [MQTT-3.12.4-1]
-      count_out(PacketType::Pingresp);
+      count_out(PacketType::Pingresp, kEmptyPacketBytes);
       return Step::Done;
     }
     case PacketType::Disconnect:
@@ -135,7 +140,7 @@ Step Core::refuse_connect(mqtt::ConnectReturnCode code, std::string_view detail,
 
 void Core::reply_connack(const mqtt::Connack& answer, std::string& out) {
   mqtt::encode_connack(out, answer);
-  count_out(PacketType::Connack);
+  count_out(PacketType::Connack, kShortPacketBytes);
   counters_.connacks[static_cast<std::size_t>(answer.return_code)].add();
 }
 
@@ -197,7 +202,7 @@ Step Core::handle_pubrel(std::string_view body, std::string& out) {
   if (session_->unreleased.storing(*packet_id)) return fail_with(Errc::UnexpectedPacket);
   session_->unreleased.forget(*packet_id);
   mqtt::encode_packet_id(out, PacketType::Pubcomp, *packet_id);  // [MQTT-4.3.3-2], also for an unknown id
-  count_out(PacketType::Pubcomp);
+  count_out(PacketType::Pubcomp, kShortPacketBytes);
   return Step::Done;
 }
 
@@ -207,8 +212,9 @@ Step Core::handle_subscribe(std::string_view body, std::string& out) {
   mqtt::Suback answer{packet->packet_id, {}};
   const Step step = host_.on_subscribe(*packet, answer.return_codes);
   if (step != Step::Done) return step;
+  const std::size_t before = out.size();
   mqtt::encode_suback(out, answer);  // [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-3.8.4-5] [MQTT-2.3.1-7]
-  count_out(PacketType::Suback);
+  count_out(PacketType::Suback, out.size() - before);
   return step;
 }
 
@@ -219,7 +225,7 @@ Step Core::handle_unsubscribe(std::string_view body, std::string& out) {
   if (step != Step::Done) return step;
   // [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT-3.10.4-6]
   mqtt::encode_packet_id(out, PacketType::Unsuback, packet->packet_id);
-  count_out(PacketType::Unsuback);
+  count_out(PacketType::Unsuback, kShortPacketBytes);
   return step;
 }
 
@@ -233,7 +239,7 @@ void Core::release(std::string& out, Stamp now) {
     const PacketType type = released.qos == mqtt::Qos::AtLeastOnce ? PacketType::Puback : PacketType::Pubrec;
     // [MQTT-3.3.4-1] [MQTT-2.3.1-6] in the order of [MQTT-4.6.0-2] [MQTT-4.6.0-3]
     mqtt::encode_packet_id(out, type, released.packet_id);
-    count_out(type);
+    count_out(type, kShortPacketBytes);
     counters_.acknowledged_us.add(elapsed_us(released.read_at, now));
   });
   if (window_.front_failed()) close(CloseCause::NotStored, "record not stored");  // [MQTT-4.8.0-2]

@@ -22,6 +22,12 @@ def test_every_publish_is_timed_to_each_step_of_its_way(start_daemon) -> None:
     # The record was in the queue before Kafka had it.
     until_enqueued = metrics.total("mqttproxy_publish_seconds_sum", until="enqueued")
     assert 0 < until_enqueued < metrics.total("mqttproxy_publish_seconds_sum", until="stored")
+    for qos in ("0", "1", "2"):
+        assert metrics.total("mqttproxy_publish_outcomes_total", qos=qos, outcome="stored") == 4
+    # Header 2, topic 2 + 3, packet id 2 with QoS 1 and 2, payload 1.
+    assert metrics.total("mqttproxy_packet_bytes_total", direction="in", type="PUBLISH") == 4 * (8 + 10 + 10)
+    for answer in ("PUBACK", "PUBREC"):
+        assert metrics.total("mqttproxy_packet_bytes_total", direction="out", type=answer) == 4 * 4
     assert metrics.total("mqttproxy_filter_results_total", pipeline="publish", filter="kafka", result="success") == 12
 
 

@@ -46,7 +46,7 @@ case ${1:-} in
     answers /readyz '200 OK'
     timeout 60 mosquitto_pub -h 127.0.0.1 -i phone1 -u test -P test -q 1 -t gateway/g/iphone/log -m hello ||
       die "the message was not acknowledged"
-    get /metrics | grep -q '^mqttproxy_publish_outcomes_total{outcome="stored"} 1' || die "nothing was stored"
+    get /metrics | grep -q '^mqttproxy_publish_outcomes_total{qos="1",outcome="stored"} 1' || die "nothing was stored"
     ;;
   *) die "idle or publish?" ;;
 esac

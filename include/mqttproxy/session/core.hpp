@@ -82,6 +82,8 @@ class Host {
 struct PacketCounters {
   std::array<metrics::Counter, 16> in;
   std::array<metrics::Counter, 16> out;
+  std::array<metrics::Counter, 16> in_bytes;
+  std::array<metrics::Counter, 16> out_bytes;
   std::array<metrics::Counter, 3> publishes;           // by QoS
   std::array<metrics::Counter, 6> connacks;            // by return code
   metrics::Histogram acknowledged_us{kStageBoundsUs};  // from read to PUBACK or PUBREC
@@ -151,9 +153,10 @@ class Core {
   /// Control Packets taken from the client, and given to it.
   [[nodiscard]] std::uint64_t packets_in() const noexcept { return packets_in_; }
   [[nodiscard]] std::uint64_t packets_out() const noexcept { return packets_out_; }
-  /// A packet is on its way to the client.
-  void count_out(mqtt::PacketType type) noexcept {
+  /// A packet of that size is on its way to the client.
+  void count_out(mqtt::PacketType type, std::size_t bytes) noexcept {
     counters_.out[static_cast<std::size_t>(type)].add();
+    counters_.out_bytes[static_cast<std::size_t>(type)].add(bytes);
     ++packets_out_;
   }
   [[nodiscard]] bool was_connected() const noexcept { return was_connected_; }
