@@ -7,15 +7,15 @@
 namespace mqttproxy::http {
 
 /// page/page.html with the others in it; made by CMake.
-extern const std::string_view kPageText;
+[[nodiscard]] std::string_view page_text();
 
 namespace {
 
 /// What stands between the tags of the page's only element of that name.
 std::string_view inside(std::string_view element) {
   const std::string start = "<" + std::string(element) + ">";
-  const std::size_t begin = kPageText.find(start) + start.size();
-  return kPageText.substr(begin, kPageText.find("</" + std::string(element) + ">", begin) - begin);
+  const std::size_t begin = page_text().find(start) + start.size();
+  return page_text().substr(begin, page_text().find("</" + std::string(element) + ">", begin) - begin);
 }
 
 /// As a Content-Security-Policy names an inline text.
@@ -37,10 +37,10 @@ std::string policy() {
 }  // namespace
 
 Answer page() {
-  static const std::string kPolicy = policy();
-  return {.body = std::string(kPageText),
+  static const std::string once = policy();
+  return {.body = std::string(page_text()),
           .content_type = "text/html; charset=utf-8",
-          .headers = {{"Content-Security-Policy", kPolicy},
+          .headers = {{"Content-Security-Policy", once},
                       {"X-Content-Type-Options", "nosniff"},
                       {"Referrer-Policy", "no-referrer"},
                       {"Cross-Origin-Opener-Policy", "same-origin"},

@@ -97,6 +97,8 @@ struct ConnectionScan {
 
 template <class Part>
 struct Scan {
+  explicit Scan(Part todo) : part(std::move(todo)) {}
+
   Part part;
   std::promise<std::vector<typename Part::Found>> done{};
   std::atomic<bool> abandoned{false};
