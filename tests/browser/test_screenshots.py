@@ -58,7 +58,9 @@ class Traffic(threading.Thread):
 
 
 @pytest.fixture
-def busy(start_daemon):
+def busy(request: pytest.FixtureRequest, start_daemon):
+    if not request.config.getoption("--screenshots"):
+        pytest.skip("only with --screenshots")
     mapper = config.PUBLISHED_MAPPER | {"onNoMatch": "default"}
     kafka = config.kafka_filter(topic="mqtt_unmapped", mqtt=config.MAPPED, key="%c", headers=["clientID", "mqttTopic"])
     daemon = start_daemon(
@@ -71,9 +73,7 @@ def busy(start_daemon):
     traffic.join()
 
 
-def test_screenshots(request: pytest.FixtureRequest, busy, open_page, images: Path, driver, tmp_path: Path) -> None:
-    if not request.config.getoption("--screenshots"):
-        pytest.skip("only with --screenshots")
+def test_screenshots(busy, open_page, images: Path, driver, tmp_path: Path) -> None:
     images.mkdir(exist_ok=True)
     page = open_page(busy)
     wait_until("there is some history", lambda: len(page.find(".tile polyline").get_attribute("points").split()) > SECONDS / 2)
