@@ -1,8 +1,17 @@
 #include "mqttproxy/metrics/histogram.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace mqttproxy::metrics {
+
+void Histogram::find_bucket(std::uint64_t value) noexcept {
+  bucket_ = static_cast<std::size_t>(std::ranges::lower_bound(bounds_, value) - bounds_.begin());
+  least_ = bucket_ == 0 ? 0 : bounds_[bucket_ - 1] + 1;
+  const std::uint64_t most = bucket_ < bounds_.size() ? bounds_[bucket_] : std::numeric_limits<std::uint64_t>::max();
+  width_ = most - least_ + 1;
+}
 
 void Histogram::write(Scrape& scrape, std::string_view name, std::string_view help,
                       std::span<const Histogram* const> parts, double scale, Labels labels) {

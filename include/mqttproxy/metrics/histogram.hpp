@@ -1,7 +1,6 @@
 // Values by size, counted without a shared cache line: every writer thread owns its histogram, a scrape sums them.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,11 +14,15 @@ namespace mqttproxy::metrics {
 /// One writer thread, any readers.
 class Histogram {
  public:
-  /// `bounds`: ascending, in the values' unit; they outlive the histogram. What is above them all has its own bucket.
+  /// `bounds`: ascending, at least one, in the values' unit; they outlive the histogram. What is above them all has its
+  /// own bucket.
   explicit Histogram(std::span<const std::uint64_t> bounds) : bounds_(bounds), counts_(bounds.size() + 1) {}
 
   void add(std::uint64_t value, std::uint64_t times = 1) noexcept {
-    counts_[static_cast<std::size_t>(std::ranges::lower_bound(bounds_, value) - bounds_.begin())].add(times);
+    // One value is mostly much like the one before it.
+    if (value - least_ >= width_) [[unlikely]]
+      find_bucket(value);
+    counts_[bucket_].add(times);
     sum_.add(value * times);
   }
 
@@ -29,9 +32,15 @@ class Histogram {
                     std::span<const Histogram* const> parts, double scale, Labels labels = {});
 
  private:
+  void find_bucket(std::uint64_t value) noexcept;
+
   std::span<const std::uint64_t> bounds_;
   std::vector<Counter> counts_;
   Counter sum_;
+  // Of the last value, the writer's own: which bucket, the least value it takes, and how many.
+  std::size_t bucket_ = 0;
+  std::uint64_t least_ = 0;
+  std::uint64_t width_ = 0;
 };
 
 }  // namespace mqttproxy::metrics

@@ -43,6 +43,24 @@ TEST(Histogram, AddsUpTheWritersAndCumulatesTheBuckets) {
   EXPECT_THAT(text, HasSubstr("h_seconds_sum{until=\"stored\"} 1.000403\n"));
 }
 
+TEST(Histogram, PutsEachValueIntoItsBucketWhateverCameBefore) {
+  static constexpr std::array<std::uint64_t, 3> kBounds = {0, 10, 20};
+  static constexpr std::array<std::uint64_t, 8> kValues = {0, 1, 10, 11, 20, 21, 1'000'000, ~std::uint64_t{0}};
+  Histogram histogram(kBounds);
+  for (const std::uint64_t first : kValues) {
+    for (const std::uint64_t second : kValues) {
+      histogram.add(first);
+      histogram.add(second);
+    }
+  }
+  const Histogram* const part = &histogram;
+  const std::string text = text_of([&](Scrape& scrape) { Histogram::write(scrape, "h", "", {&part, 1}, 1); });
+  EXPECT_THAT(text, HasSubstr("h_bucket{le=\"0\"} 16\n"));
+  EXPECT_THAT(text, HasSubstr("h_bucket{le=\"10\"} 48\n"));
+  EXPECT_THAT(text, HasSubstr("h_bucket{le=\"20\"} 80\n"));
+  EXPECT_THAT(text, HasSubstr("h_bucket{le=\"+Inf\"} 128\n"));
+}
+
 // ---- Counters
 
 TEST(Counter, GoesUpAndDown) {
