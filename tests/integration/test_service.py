@@ -68,7 +68,7 @@ def test_ready_comes_when_it_listens_and_stopping_when_it_drains(start_daemon, n
     assert "READY" not in starting
     ready = notify.wait_for("READY")
     assert ready["READY"] == "1"
-    assert daemon.find_log("listening proxy=mqttproxy")
+    assert daemon.wait_log("listening proxy=mqttproxy")
     assert daemon.http("/healthz").status == 200
     daemon.signal(signal.SIGTERM)
     stopping = notify.wait_for("STOPPING")
