@@ -245,12 +245,10 @@ class Daemon {
   }
 
   [[nodiscard]] http::Backends backends() {
-    std::vector<std::string> proxies;
-    for (const config::ProxyConfig& proxy : config_->proxies) proxies.push_back(proxy.name);
     downlink::SessionDirectory& sessions = directory_ ? *directory_ : server_.sessions();
     return {.bus = *bus_,
             .sessions = sessions,
-            .proxies = std::move(proxies),
+            .proxies = config_->proxy_names(),
             // A copy: whoever asks for an explanation has pipelines built, which report to the original.
             .reload =
                 [this] {

@@ -156,6 +156,13 @@ void warn_unused_pipelines(const Config& config, Diagnostics& diagnostics) {
 
 }  // namespace
 
+std::vector<std::string> Config::proxy_names() const {
+  std::vector<std::string> names;
+  names.reserve(proxies.size());
+  for (const ProxyConfig& proxy : proxies) names.push_back(proxy.name);
+  return names;
+}
+
 std::optional<Config> load_for_check(const std::filesystem::path& file,
                                      const std::shared_ptr<Diagnostics>& diagnostics) {
   const SourcedText text = read_file(file, kMaxFileBytes);

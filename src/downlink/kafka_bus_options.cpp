@@ -75,7 +75,7 @@ KafkaBusOptions read_kafka_bus(const config::Config& config) {
   options.publish_timeout = downlink.publish_timeout;
   options.max_queue_messages = downlink.queue_messages;
   options.max_queue_bytes = downlink.queue_bytes;
-  for (const config::ProxyConfig& proxy : config.proxies) options.rules.proxies.push_back(proxy.name);
+  options.rules.proxies = config.proxy_names();
   options.rules.max_topic_bytes = config.node.limits.max_topic_bytes;
   options.rules.max_topic_levels = config.node.limits.max_topic_levels;
   if (downlink.properties) {

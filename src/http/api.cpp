@@ -58,7 +58,7 @@ Json to_json(const std::vector<config::Problem>& problems) {
 
 Answer not_accepted(const downlink::PublishResult& result) {
   const Json error{{"code", 503}, {"message", result.reason}, {"accepted", result.accepted}};
-  return {503, error.dump()};
+  return {503, dump(error)};
 }
 
 }  // namespace
@@ -163,7 +163,7 @@ Answer Api::dispatch(const Request& request, const Target& target, const Params&
 Answer Api::healthz() const {
   const std::string reason = backends_.reason_not_alive ? backends_.reason_not_alive() : std::string();
   if (reason.empty()) return {.body = R"({"alive":true})"};
-  return {503, Json{{"alive", false}, {"reasons", {reason}}}.dump()};
+  return {503, dump({{"alive", false}, {"reasons", {reason}}})};
 }
 
 Answer Api::readyz() const {

@@ -307,6 +307,8 @@ void Connection::end_displaced() {
 }
 
 void Connection::log_end() const {
+  const bool is_kept = is_worth_a_look(core_.close_cause());
+  if (!is_kept && !spdlog::should_log(spdlog::level::info)) return;
   std::string codes;
   if (core_.close_errc() != mqtt::Errc::Ok) codes.append(" kind=").append(mqtt::kind(core_.close_errc()));
   if (kafka_error_ != 0) codes.append(" kafka_error=").append(kafka::error_name(kafka_error_));
@@ -315,9 +317,7 @@ void Connection::log_end() const {
                                        util::printable(core_.client_id()), address_, proxy_.config->name,
                                        session::to_string(core_.close_cause()), core_.close_detail(), codes);
   spdlog::info(text);
-  if (is_worth_a_look(core_.close_cause())) {
-    util::recent_log().note(session::to_string(core_.close_cause()), spdlog::level::info, text);
-  }
+  if (is_kept) util::recent_log().note(session::to_string(core_.close_cause()), spdlog::level::info, text);
 }
 
 }  // namespace mqttproxy::net

@@ -234,8 +234,7 @@ PublishStep Connection::finish_publish(pipeline::Context& context, session::Hand
   Publication& publication = *worker_.publications().find(handle);
   if (--publication.outstanding != 0) return PublishStep::Accepted;
   const bool had_records = context.records != 0;  // a repeated run whose reports have all come meanwhile
-  const bool stored =
-      publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;
+  const bool stored = publication.stored();
   const mqtt::Qos qos = publication.qos;
   if (had_records) worker_.note_outcome(publication, session::stamp(Worker::Clock::now()));
   worker_.publications().erase(handle);

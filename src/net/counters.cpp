@@ -142,21 +142,20 @@ metrics::Labels labels(std::string_view name, std::string_view value) {
 }
 
 void collect_packets(Workers workers, metrics::Scrape& scrape) {
-  for (std::size_t i = 1; i < 15; ++i) {
-    const auto type = std::string(mqtt::to_string(static_cast<mqtt::PacketType>(i)));
-    scrape.counter("mqttproxy_packets_total", "Control Packets by type.",
-                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.packets.in[i]; }),
-                   {{"direction", "in"}, {"type", type}});
-    scrape.counter("mqttproxy_packets_total", "",
-                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.packets.out[i]; }),
-                   {{"direction", "out"}, {"type", type}});
-    scrape.counter("mqttproxy_packet_bytes_total", "Bytes of Control Packets by type.",
-                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.packets.in_bytes[i]; }),
-                   {{"direction", "in"}, {"type", type}});
-    scrape.counter("mqttproxy_packet_bytes_total", "",
-                   sum(workers, [i](const auto& w) -> const metrics::Counter& { return w.packets.out_bytes[i]; }),
-                   {{"direction", "out"}, {"type", type}});
-  }
+  using Packets = session::PacketCounters;
+  const auto by_type = [&](std::string_view name, std::string_view help, std::string_view direction, auto member) {
+    for (std::size_t i = 1; i < 15; ++i) {
+      scrape.counter(name, help,
+                     sum(
+                         workers, [&](const auto& w) -> auto& { return (w.packets.*member)[i]; }),
+                     {{"direction", std::string(direction)},
+                      {"type", std::string(mqtt::to_string(static_cast<mqtt::PacketType>(i)))}});
+    }
+  };
+  by_type("mqttproxy_packets_total", "Control Packets by type.", "in", &Packets::in);
+  by_type("mqttproxy_packets_total", "", "out", &Packets::out);
+  by_type("mqttproxy_packet_bytes_total", "Bytes of Control Packets by type.", "in", &Packets::in_bytes);
+  by_type("mqttproxy_packet_bytes_total", "", "out", &Packets::out_bytes);
   for (std::size_t qos = 0; qos < 3; ++qos) {
     for (std::size_t fate = 0; fate < kFates.size(); ++fate) {
       const auto member = [&](const auto& w) -> const metrics::Counter& { return w.fates[qos].counters[fate]; };

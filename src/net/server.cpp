@@ -31,13 +31,6 @@ std::uint32_t connection_ceiling(std::uint32_t configured, std::uint64_t descrip
   return configured == 0 ? ceiling : std::min(configured, ceiling);
 }
 
-std::vector<std::string> names(const std::vector<config::ProxyConfig>& proxies) {
-  std::vector<std::string> names;
-  names.reserve(proxies.size());
-  for (const config::ProxyConfig& proxy : proxies) names.push_back(proxy.name);
-  return names;
-}
-
 unsigned worker_count(std::uint32_t configured) {
   return configured != 0 ? configured : std::clamp(std::thread::hardware_concurrency(), 1U, 256U);
 }
@@ -54,7 +47,7 @@ void check_tls(const config::Config& config) {
 
 Server::Server(std::shared_ptr<const config::Config> config, std::uint64_t descriptor_limit, metrics::Registry& metrics)
     : config_(std::move(config)),
-      proxies_(names(config_->proxies)),
+      proxies_(config_->proxy_names()),
       descriptor_limit_(descriptor_limit),
       shared_(std::make_unique<Shared>(config_->proxies.size(),
                                        connection_ceiling(config_->node.limits.max_connections, descriptor_limit),

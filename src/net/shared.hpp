@@ -114,6 +114,11 @@ struct Publication {
   mqtt::Qos qos = mqtt::Qos::AtMostOnce;
   kafka::Outcome outcome = kafka::Outcome::Stored;  // the worst so far
   std::int16_t code = 0;                            // of the worst
+
+  /// May be acknowledged, as far as its reports have come.
+  [[nodiscard]] bool stored() const noexcept {
+    return outcome == kafka::Outcome::Stored || outcome == kafka::Outcome::DeadLettered;
+  }
 };
 
 }  // namespace mqttproxy::net

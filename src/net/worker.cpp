@@ -268,8 +268,7 @@ void Worker::settle(const std::vector<kafka::Report>& reports) {
 }
 
 void Worker::settle_publication(Handle handle, Publication& publication, session::Stamp now) {
-  const bool stored =
-      publication.outcome == kafka::Outcome::Stored || publication.outcome == kafka::Outcome::DeadLettered;
+  const bool stored = publication.stored();
   note_outcome(publication, now);
   if (Connection* connection = find(publication.connection)) {
     session::Core& core = connection->core();
@@ -291,13 +290,10 @@ void Worker::settle_publication(Handle handle, Publication& publication, session
 }
 
 void Worker::note_outcome(const Publication& publication, session::Stamp now) noexcept {
-  const bool is_stored = publication.outcome == kafka::Outcome::Stored;
-  if (is_stored || publication.outcome == kafka::Outcome::DeadLettered) {
-    counters_.count(publication.qos, is_stored ? Fate::Stored : Fate::DeadLettered);
-    counters_.stored_us.add(session::elapsed_us(publication.read_at, now));
-  } else {
-    counters_.count(publication.qos, Fate::NotStored);
-  }
+  if (!publication.stored()) return counters_.count(publication.qos, Fate::NotStored);
+  const bool dead = publication.outcome == kafka::Outcome::DeadLettered;
+  counters_.count(publication.qos, dead ? Fate::DeadLettered : Fate::Stored);
+  counters_.stored_us.add(session::elapsed_us(publication.read_at, now));
 }
 
 void Worker::resume_waiting() {

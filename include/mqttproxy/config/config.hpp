@@ -171,6 +171,8 @@ struct Config {
   std::vector<PipelineConfig> pipelines;
   /// Names for Values' error reports; outlives every Value above.
   std::shared_ptr<Diagnostics> diagnostics;
+
+  [[nodiscard]] std::vector<std::string> proxy_names() const;
 };
 
 /// What a port needs to serve one of its certificates; reports at its place what is wrong, of the authorities once,
