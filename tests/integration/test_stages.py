@@ -50,3 +50,17 @@ def test_filters_count_what_they_make_of_packets(start_daemon) -> None:
         assert metrics.total("mqttproxy_filter_results_total", filter="auth", result=result) == expected
     # The first run on each worker is one of those that are timed.
     assert metrics.total("mqttproxy_filter_seconds_count", filter="auth") >= 1
+
+
+def test_waiting_before_the_queue_counts(start_daemon) -> None:
+    limit = {"requestRate": 1, "timePeriod": 1}
+    daemon = start_daemon(
+        config.render(config.node(), config.proxy(clientPublishLimit=limit), config.pipeline("publish", config.kafka_filter()))
+    )
+    with connected(daemon.address(), "limited") as client:
+        client.send(*(mqtt.publish("a/b", b"x", qos=1, packet_id=packet_id) for packet_id in (1, 2)))  # one read
+        client.expect(mqtt.puback(1), mqtt.puback(2))
+    metrics = daemon.metrics()
+    # The second waited for the second that the first one took, when it had been read long ago.
+    for until in ("enqueued", "stored", "acknowledged"):
+        assert metrics.total("mqttproxy_publish_seconds_sum", until=until) > 0.5

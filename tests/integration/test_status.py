@@ -83,6 +83,16 @@ def test_a_listing_stops_at_its_limit_and_says_so(start_daemon) -> None:
         assert response.status == 400 and "limit" in response.json()["message"]
 
 
+def test_a_worker_looks_no_further_than_the_limit(start_daemon) -> None:
+    """Else a listing would hold all connections for a moment, however many there are."""
+    daemon = start_daemon(config.simple(threads=1))
+    with ExitStack() as stack:
+        for client_id in ["d", "c", "b", "a"]:
+            stack.enter_context(connected(daemon.address(), client_id))
+        # Of the first two, which say that there are more, the first by name.
+        assert client_ids(daemon, limit=1) == ["c"]
+
+
 def test_every_proxy_has_its_own_connections(start_daemon) -> None:
     daemon = start_daemon(
         config.render(config.node(), config.proxy("one"), config.proxy("two"), config.pipeline("publish", config.kafka_filter()))
