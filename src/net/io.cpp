@@ -1,5 +1,6 @@
 #include "io.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <sys/socket.h>
@@ -21,11 +22,18 @@ Io read_plain(int fd, char* buffer, std::size_t room) noexcept {
   return {0, is_transient(errno) ? IoStatus::WantRead : IoStatus::Failed};
 }
 
-Io write_plain(int fd, std::span<iovec> parts) noexcept {
+/// The kernel copies a vector in before it looks at what it names; most writes are one part.
+ssize_t send_parts(int fd, std::span<iovec> parts) noexcept {
+  const bool single = std::ranges::all_of(parts.subspan(1), [](const iovec& part) { return part.iov_len == 0; });
+  if (single) return ::send(fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+Io write_plain(int fd, std::span<iovec> parts) noexcept {
+  const ssize_t sent = send_parts(fd, parts);
   if (sent >= 0) return {static_cast<std::size_t>(sent), IoStatus::Done};
   return {0, is_transient(errno) ? IoStatus::WantWrite : IoStatus::Failed};
 }
