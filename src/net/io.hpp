@@ -23,7 +23,7 @@ struct Io {
   IoStatus status = IoStatus::Done;
 };
 
-/// One call to the socket each, which must not block.
+/// One call to the socket each, which must not block. `parts`: at least one; those that are empty count as none.
 [[nodiscard]] Io read_plain(int fd, char* buffer, std::size_t room) noexcept;
 [[nodiscard]] Io write_plain(int fd, std::span<iovec> parts) noexcept;
 
