@@ -114,7 +114,7 @@ std::optional<std::size_t> ClusterDirectory::remove(std::string_view proxy, std:
       Partition* partition = cluster.partition_of(name);
       const Entry* entry = partition == nullptr ? nullptr : partition->view().find(name);
       if (entry == nullptr || !exists(*entry)) continue;
-      partition->remove(name);
+      partition->remove(name, std::chrono::steady_clock::now());
       removed.push_back(name);
     }
     return removed;

@@ -13,12 +13,14 @@ using std::chrono::seconds;
 constexpr seconds kSilence{10};
 /// … by a steward whose own checkpoint came back within this time.
 constexpr seconds kUpToDate{3};
-/// Sessions that are over are buried after this: later than any node has records of them under way.
+/// Sessions and lives of nodes that are over are buried after this: later than any node has records of them under way.
 constexpr seconds kBurial{3'600};
 /// A partition that was taken away is not looked after any longer than this, if nobody else begins to before.
 constexpr seconds kUnassigned{5};
 /// Younger claims that came too late are made again.
 constexpr seconds kClaimedAgain{2};
+/// A deletion is not begun again after this: who has asked for it has been told that it is not done.
+constexpr seconds kRemovedAgain{10};
 constexpr std::size_t kExpiredAtOnce = 2'000;
 
 }  // namespace
@@ -70,7 +72,7 @@ void Partition::read_up_to(std::int64_t next) {
 
 void Partition::start_waiting() {
   for (const auto& [seat, request] : std::exchange(waiting_, {})) claim(seat, request);
-  for (const std::string& client : std::exchange(removals_, {})) remove(client);
+  for (const auto& [client, since] : std::exchange(removals_, {})) remove(client, since);
 }
 
 void Partition::read_claim(std::int64_t offset, const std::string& client, const Claim& claim, const Before& before,
@@ -142,7 +144,7 @@ void Partition::read_state(const std::string& client, const State& state, bool c
       if (mine.wipe != 0 && mine.wipe == state.number) {
         mine.wipe = 0;
         if (mine.deletion) {
-          end(it->first, std::nullopt);
+          end(it->first, counts ? std::nullopt : std::optional(Loss::Fenced));
         } else if (counts) {
           go_live(mine, {});
         } else {  // rule 13
@@ -262,15 +264,22 @@ void Partition::store(Seat seat, const std::string& client, Cut cut, std::uint64
   claims_.at(number).waiting.emplace(state, token);
 }
 
-void Partition::remove(const std::string& client) {
+void Partition::remove(const std::string& client, Clock::time_point now) {
   if (!loaded()) {
-    removals_.insert(client);
+    removals_.try_emplace(client, now);
     return;
   }
   Mine mine;
   mine.client = client;
   mine.deletion = true;
+  mine.read_at = now;
   claim(std::move(mine));
+}
+
+void Partition::remove_waiting(Clock::time_point now) {
+  for (const auto& [client, since] : std::exchange(removals_, {})) {
+    if (now - since < kRemovedAgain) remove(client, since);
+  }
 }
 
 Partition::Number Partition::write_state(const LifeId& claim, const std::string& client, bool online, bool session,
@@ -293,11 +302,13 @@ Partition::Number Partition::write_state(const LifeId& claim, const std::string&
   return state.number;
 }
 
-/// The claim is no longer this node's concern. With `loss` its connection has to end.
+/// The claim is no longer this node's concern. With `loss` its connection has to end, or its deletion has failed.
 void Partition::end(Number number, std::optional<Loss> loss) {
   const Mine ended = claims_.at(number);
   forget(number);
-  if (loss && !ended.deletion) effects_.lost(ended.seat, *loss);
+  if (!loss) return;
+  if (!ended.deletion) return effects_.lost(ended.seat, *loss);
+  if (*loss != Loss::Deleted) removals_.try_emplace(ended.client, ended.read_at);  // else another deletion goes on
 }
 
 void Partition::forget(Number number) {
@@ -367,6 +378,7 @@ void Partition::tick(Clock::time_point now) {
   if (assigned_ && loaded() && !written_) become_steward();
   if (!assigned_ && written_ && now - unassigned_ > kUnassigned) stop_stewarding();
   if (active_) fence_silent(now);
+  if (loaded()) remove_waiting(now);
 }
 
 void Partition::become_steward() {
@@ -442,6 +454,7 @@ std::size_t Partition::expire(std::chrono::system_clock::time_point now) {
       effects_.write(number_, {Kind::Claim, client, Role::Owner}, Tombstone{*written_});
     }
   }
+  for (const Key& key : view_.spent(now - kBurial)) effects_.write(number_, key, Tombstone{*written_});
   return ended;
 }
 

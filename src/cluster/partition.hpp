@@ -70,8 +70,9 @@ class Partition {
   void claim(Seat seat, const ClaimRequest& request);
   void release(Seat seat, const std::string& client, std::optional<Cut> cut);
   void store(Seat seat, const std::string& client, Cut cut, std::uint64_t token);
-  /// Wipes the session and ends whatever connection serves it, on whichever node.
-  void remove(const std::string& client);
+  /// Wipes the session and ends whatever connection serves it, on whichever node. What comes in between – the client
+  /// that connects again, a fence – makes it begin again, for ten seconds.
+  void remove(const std::string& client, Clock::time_point now);
   /// A remove() of it is under way.
   [[nodiscard]] bool removing(const std::string& client) const;
 
@@ -91,8 +92,8 @@ class Partition {
   void assign(bool assigned, Clock::time_point now);
   /// As which steward this node acts; nullopt when it does not.
   [[nodiscard]] std::optional<LifeId> stewarding() const { return active_ ? written_ : std::nullopt; }
-  /// Ends sessions whose time has come, buries what has been over for an hour; some at a time. Returns how many
-  /// sessions ended.
+  /// Ends sessions whose time has come, buries what has been over for an hour, lives of nodes too; some at a time.
+  /// Returns how many sessions ended.
   std::size_t expire(std::chrono::system_clock::time_point now);
 
   /// The node's life has become another one: everything claimed by the old one is given up.
@@ -115,7 +116,7 @@ class Partition {
     bool deletion = false;
     bool live = false;  // claimed() was called
     std::int64_t expiry_seconds = 0;
-    Clock::time_point read_at{};                     // when CONNECT was read
+    Clock::time_point read_at{};                     // when CONNECT was read, or the deletion was asked for
     std::int64_t seen = -1;                          // as_of when CONNECT was read
     std::int64_t offset = -1;                        // where it was read back; -1: not yet
     std::uint64_t wipe = 0;                          // number of the state that wipes the session before it goes live
@@ -146,6 +147,7 @@ class Partition {
   void go_live(Mine& mine, const Before& before);
   void release_claim(const std::string& client, const LifeId& claim);
   void end(Number number, std::optional<Loss> loss);
+  void remove_waiting(Clock::time_point now);
   void forget(Number number);
   void become_steward();
   void fence_silent(Clock::time_point now);
@@ -171,7 +173,7 @@ class Partition {
   std::map<Seat, Number> seats_;
   std::unordered_multimap<std::string, Number> by_client_;
   std::vector<std::pair<Seat, ClaimRequest>> waiting_;  // until the log is read
-  std::set<std::string> removals_;                      // until then, too
+  std::map<std::string, Clock::time_point> removals_;   // to be begun, or begun again; since when
 
   bool assigned_ = false;
   Clock::time_point unassigned_{};  // since when it is not

@@ -126,6 +126,7 @@ bool View::apply_checkpoint(std::int64_t offset, const Key& key, const Checkpoin
   if (key.role == Role::Steward && steward_ != checkpoint.steward) return false;
   auto& marks = key.role == Role::Owner ? owner_marks_ : steward_marks_;
   Mark& mark = marks[incarnations_.number(key.name)];
+  mark.time = time_;
   mark.offset = offset;
   mark.as_of = checkpoint.as_of;
   mark.behind = checkpoint.behind;
@@ -136,11 +137,9 @@ bool View::apply_checkpoint(std::int64_t offset, const Key& key, const Checkpoin
 
 bool View::apply_fence(std::int64_t offset, const Key& key, const Fence& fence) {
   const std::uint32_t incarnation = incarnations_.number(key.name);
-  if (!is_steward(fence.steward)) {
-    spoiled_fences_.insert(incarnation);
-    return false;
-  }
-  spoiled_fences_.erase(incarnation);
+  const bool counts = is_steward(fence.steward);
+  fences_[incarnation] = {time_, offset, counts};
+  if (!counts) return false;
   if (!online_.contains(incarnation)) return true;
   for (auto& [client, entry] : entries_) {
     if (!entry.online || entry.incarnation != incarnation) continue;
@@ -152,7 +151,11 @@ bool View::apply_fence(std::int64_t offset, const Key& key, const Fence& fence) 
 }
 
 bool View::apply_tombstone(const Key& key, const Tombstone& tombstone) {
-  if (key.kind == Kind::Fence) spoiled_fences_.erase(incarnations_.number(key.name));
+  // Whoever has written it: nobody does where that changes anything.
+  if (key.kind == Kind::Fence) fences_.erase(incarnations_.number(key.name));
+  if (key.kind == Kind::Checkpoint) {
+    (key.role == Role::Owner ? owner_marks_ : steward_marks_).erase(incarnations_.number(key.name));
+  }
   if (key.kind != Kind::Claim && key.kind != Kind::State) return true;
   const auto it = entries_.find(key.name);
   if (it == entries_.end()) return true;
@@ -182,6 +185,62 @@ std::shared_ptr<const Offsets> View::from(std::string_view client, const Entry& 
     if (counts(mark, client, entry)) position = later(position, mark.position);
   }
   return position;
+}
+
+std::vector<std::uint32_t> View::spoiled_fences() const {
+  std::vector<std::uint32_t> spoiled;
+  for (const auto& [incarnation, fence] : fences_) {
+    if (!fence.counts) spoiled.push_back(incarnation);
+  }
+  return spoiled;
+}
+
+/// Whose checkpoint is to move the entry's cut: its owner's, or the current steward's.
+const View::Mark* View::responsible(const Entry& entry) const {
+  const Marks& marks = entry.online ? owner_marks_ : steward_marks_;
+  if (!entry.online && !steward_) return nullptr;
+  const auto it = marks.find(entry.online ? entry.incarnation : incarnations_.number(steward_->incarnation));
+  return it == marks.end() ? nullptr : &it->second;
+}
+
+/// Every session's cut is said by a state behind the offset, or by a checkpoint that is not before the position.
+bool View::all_beyond(std::int64_t offset, const Offsets& position) const {
+  return std::ranges::all_of(entries_, [&](const auto& named) {
+    const auto& [client, entry] = named;
+    if (!entry.session || entry.state > offset) return true;
+    const Mark* mark = responsible(entry);
+    return mark != nullptr && counts(*mark, client, entry) && !is_behind(*mark->position, position);
+  });
+}
+
+std::vector<Key> View::spent(std::chrono::system_clock::time_point time) const {
+  std::vector<Key> keys;
+  std::int64_t offset = -1;
+  Offsets position;
+  const auto add = [&](Kind kind, std::uint32_t incarnation, Role role, std::int64_t at) {
+    keys.push_back({kind, incarnations_.name(incarnation), role});
+    offset = std::max(offset, at);
+  };
+  for (const auto& [incarnation, mark] : owner_marks_) {
+    if (mark.time > time || online_.contains(incarnation)) continue;
+    add(Kind::Checkpoint, incarnation, Role::Owner, mark.offset);
+    raise(position, *mark.position);
+  }
+  for (const auto& [incarnation, mark] : steward_marks_) {
+    if (mark.time > time || (steward_ && steward_->incarnation == incarnations_.name(incarnation))) continue;
+    add(Kind::Checkpoint, incarnation, Role::Steward, mark.offset);
+    raise(position, *mark.position);
+  }
+  std::map<std::uint32_t, std::int64_t> fences;
+  for (const auto& [incarnation, fence] : fences_) {
+    if (fence.time <= time) fences.emplace(incarnation, fence.offset);
+  }
+  if (!fences.empty()) {  // to who has not read the fence its claims were still good
+    for (const auto& [client, entry] : entries_) fences.erase(entry.incarnation);
+  }
+  for (const auto& [incarnation, at] : fences) add(Kind::Fence, incarnation, Role::Owner, at);
+  if (!keys.empty() && !all_beyond(offset, position)) keys.clear();
+  return keys;
 }
 
 void View::hand_over(Entry& entry, std::int64_t offset) {

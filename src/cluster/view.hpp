@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -73,7 +72,10 @@ class View {
 
   [[nodiscard]] const std::optional<LifeId>& steward() const noexcept { return steward_; }
   /// Incarnations whose last fence is one that does not count.
-  [[nodiscard]] const std::set<std::uint32_t>& spoiled_fences() const noexcept { return spoiled_fences_; }
+  [[nodiscard]] std::vector<std::uint32_t> spoiled_fences() const;
+  /// Checkpoints and fences of incarnations that are over, last written before `time`, which say nothing any more to
+  /// whoever reads them: with or without them every session's cut is the same. All that are old, or none.
+  [[nodiscard]] std::vector<Key> spent(std::chrono::system_clock::time_point time) const;
   /// Clients by the incarnation that serves them; none with 0.
   [[nodiscard]] const std::map<std::uint32_t, std::size_t>& online() const noexcept { return online_; }
   [[nodiscard]] std::size_t sessions() const noexcept { return sessions_; }
@@ -82,10 +84,17 @@ class View {
 
  private:
   struct Mark {  // a checkpoint
+    std::chrono::system_clock::time_point time{};
     std::int64_t offset = -1;
     std::int64_t as_of = -1;
     std::shared_ptr<const Offsets> position;
     std::vector<std::string> behind;  // sorted
+  };
+  using Marks = std::map<std::uint32_t, Mark>;  // by incarnation; the last of each
+  struct FenceMark {
+    std::chrono::system_clock::time_point time{};
+    std::int64_t offset = -1;
+    bool counts = false;
   };
 
   bool apply_claim(std::int64_t offset, const std::string& client, const Claim& claim);
@@ -96,6 +105,8 @@ class View {
   [[nodiscard]] bool is_steward(const LifeId& id) const { return !steward_ || *steward_ == id; }
   [[nodiscard]] static bool counts(const Mark& mark, std::string_view client, const Entry& entry);
   [[nodiscard]] std::shared_ptr<const Offsets> from(std::string_view client, const Entry& entry) const;
+  [[nodiscard]] const Mark* responsible(const Entry& entry) const;
+  [[nodiscard]] bool all_beyond(std::int64_t offset, const Offsets& position) const;
   void hand_over(Entry& entry, std::int64_t offset);
   void set_online(Entry& entry, bool online);
   void set_session(Entry& entry, bool session);
@@ -103,10 +114,10 @@ class View {
   Incarnations& incarnations_;
   Entries entries_;
   std::optional<LifeId> steward_;
-  std::map<std::uint32_t, Mark> owner_marks_;    // by incarnation; the last of each
-  std::map<std::uint32_t, Mark> steward_marks_;  // that counted
+  Marks owner_marks_;
+  Marks steward_marks_;  // those that counted
   std::map<std::uint32_t, std::size_t> online_;
-  std::set<std::uint32_t> spoiled_fences_;
+  std::map<std::uint32_t, FenceMark> fences_;
   std::size_t sessions_ = 0;
   std::int64_t as_of_ = -1;
   std::chrono::system_clock::time_point time_{};  // of the record that is being applied

@@ -238,7 +238,7 @@ TEST_F(PartitionTest, a_deletion_wipes_and_closes_on_whichever_node) {
   make_session(cut_from({7}));
   connect(a, 1);
   run();
-  b.partition.remove(kClient);
+  b.partition.remove(kClient, now());
   EXPECT_TRUE(b.partition.removing(kClient));
   run();
   EXPECT_FALSE(b.partition.removing(kClient));
@@ -248,11 +248,66 @@ TEST_F(PartitionTest, a_deletion_wipes_and_closes_on_whichever_node) {
   EXPECT_FALSE(entry(a).online);
 }
 
+TEST_F(PartitionTest, a_deletion_begins_again_when_the_client_connects_in_between) {
+  make_session(cut_from({7}));
+  b.partition.remove(kClient, now());
+  flush(b);
+  read(a);
+  read(b);
+  connect(a, 1);  // before the wipe is in the log
+  flush(a);
+  run();
+  EXPECT_TRUE(entry(a).session) << "what the deletion has written does not count";
+  EXPECT_TRUE(b.partition.removing(kClient));
+  b.partition.tick(now());
+  run();
+  EXPECT_FALSE(b.partition.removing(kClient));
+  EXPECT_THAT(a.events, ElementsAre("claimed 1", "lost 1 deleted"));
+  EXPECT_FALSE(entry(a).session);
+}
+
+TEST_F(PartitionTest, a_deletion_begins_again_when_its_node_is_fenced_or_begins_a_new_life) {
+  make_session(cut_from({7}));
+  steward(s);
+  b.partition.remove(kClient, now());
+  flush(b);
+  read(b);
+  log.emplace_back(Key{Kind::Fence, "b:1"}, Fence{*s.partition.stewarding()});
+  run();
+  EXPECT_TRUE(entry(a).session);
+  EXPECT_TRUE(b.partition.removing(kClient));
+  b.partition.tick(now());
+  b.writes.clear();  // what is not stored …
+  b.life = {"b:2", 1};
+  b.partition.restart();
+  EXPECT_TRUE(b.partition.removing(kClient));
+  b.partition.tick(now());
+  run();
+  EXPECT_FALSE(b.partition.removing(kClient));
+  EXPECT_FALSE(entry(a).session);
+}
+
+TEST_F(PartitionTest, a_deletion_does_not_begin_again_for_ever) {
+  make_session(cut_from({7}));
+  b.partition.remove(kClient, now());
+  flush(b);
+  read(a);
+  read(b);
+  connect(a, 1);
+  flush(a);
+  run();
+  passed += 10s;
+  b.partition.tick(now());
+  EXPECT_THAT(b.writes, IsEmpty());
+  EXPECT_FALSE(b.partition.removing(kClient));
+  EXPECT_TRUE(entry(a).session);
+}
+
 TEST_F(PartitionTest, a_deletion_waits_until_the_log_is_read) {
   make_session(cut_from({7}));
   Node late("late:1");
   late.partition.begin(0, static_cast<std::int64_t>(log.size()));
-  late.partition.remove(kClient);
+  late.partition.remove(kClient, now());
   EXPECT_TRUE(late.partition.removing(kClient));
   EXPECT_THAT(late.writes, IsEmpty());
   read(late);

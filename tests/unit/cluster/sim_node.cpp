@@ -100,7 +100,7 @@ void Node::expire() {
 
 void Node::remove(ClientNumber client) {
   const std::string name = client_name(kProxy, std::to_string(client));
-  partitions_[partition_of(name)]->remove(name);
+  partitions_[partition_of(name)]->remove(name, shared_.time.steady());
 }
 
 // ---- the downlink topic --------------------------------------------------------------------------------------------

@@ -57,6 +57,18 @@ class ViewTest : public ::testing::Test {
   }
   bool steward(const char* steward) { return append({Kind::Steward, ""}, Steward{id(steward)}); }
   bool fence(const char* steward, const char* node) { return append({Kind::Fence, node}, Fence{id(steward)}); }
+  /// Keys of lives, last written at or before that second.
+  [[nodiscard]] std::vector<std::string> spent(std::int64_t second = INT64_MAX / 4'000'000'000) const {
+    std::vector<std::string> keys;
+    for (const Key& key : view.spent(std::chrono::system_clock::time_point(std::chrono::seconds(second)))) {
+      keys.push_back(encode(key));
+    }
+    return keys;
+  }
+  template <class... Text>
+  void bury(const Text&... keys) {
+    for (const std::string& key : {std::string(keys)...}) append(decode_key(key).value(), Tombstone{id("t:1#1")});
+  }
   bool tombstone(Kind kind, const char* steward) { return append({kind, kClient}, Tombstone{id(steward)}); }
 
   [[nodiscard]] const Entry& entry() const { return *view.find(kClient); }
@@ -292,6 +304,45 @@ TEST_F(ViewTest, a_clean_start_wipes_with_a_state) {
   EXPECT_FALSE(entry().session);
   EXPECT_EQ(view.sessions(), 0U);
   EXPECT_EQ(cut(), Cut{});
+}
+
+TEST_F(ViewTest, what_lives_that_are_over_have_said_is_spent_once_others_have_said_more) {
+  steward("s:1#1");
+  claim("a:1#1");
+  state("a:1#1", cut_from({1}));
+  checkpoint("a:1", {5});
+  EXPECT_THAT(spent(), IsEmpty()) << "it serves the client";
+  fence("s:1#1", "a:1");
+  EXPECT_THAT(spent(), IsEmpty()) << "nobody else has said anything";
+  steward_checkpoint("s:1#1", {9});
+  EXPECT_THAT(spent(), ElementsAre("k/a:1/owner")) << "the client's last claim is the fenced one";
+  claim("b:1#1");
+  EXPECT_THAT(spent(), IsEmpty()) << "where its session is now, only they say";
+  checkpoint("b:1", {9});
+  EXPECT_THAT(spent(), ElementsAre("k/a:1/owner", "f/a:1"));
+  steward("t:1#1");
+  EXPECT_THAT(spent(), ElementsAre("k/a:1/owner", "k/s:1/steward", "f/a:1"));
+  EXPECT_THAT(spent(2), IsEmpty()) << "not older than that";
+  bury("k/a:1/owner", "k/s:1/steward", "f/a:1");
+  EXPECT_THAT(spent(), IsEmpty());
+  EXPECT_EQ(from(), Offsets{9});
+}
+
+TEST_F(ViewTest, nothing_is_spent_while_a_session_stands_before_it) {
+  steward("s:1#1");
+  claim("a:1#1");
+  state("a:1#1", cut_from({1}));
+  checkpoint("x:1", {7});
+  checkpoint("a:1", {6});
+  EXPECT_THAT(spent(), IsEmpty()) << "its owner is behind";
+  checkpoint("a:1", {7}, {kClient});
+  EXPECT_THAT(spent(), IsEmpty()) << "it is behind itself";
+  checkpoint("a:1", {7});
+  EXPECT_THAT(spent(), ElementsAre("k/x:1/owner"));
+  checkpoint("x:1", {8});
+  EXPECT_THAT(spent(), IsEmpty());
+  state("a:1#1", cut_from({2}));
+  EXPECT_THAT(spent(), ElementsAre("k/x:1/owner")) << "a state says it all";
 }
 
 TEST_F(ViewTest, tombstones_take_away_what_is_over) {
