@@ -150,7 +150,7 @@ void ClusterImpl::tick() {
   if (now >= next_expiry_) {
     next_expiry_ = now + kExpiryInterval;
     for (const auto& partition : partitions_) {
-      counters_[ClusterEvent::SessionsExpired].add(partition->expire(std::chrono::system_clock::now()));
+      counters_[ClusterEvent::SessionsExpired].add(partition->expire());
     }
   }
   if (loaded_ && now >= next_give_up_) {

@@ -41,6 +41,7 @@ ClusterOptions read_cluster(const config::Config& config) {
   options.sessions.cleanup = kafka::Cleanup::Compact;
   options.sessions.min_compaction_lag = kCompactionLag;
   options.sessions.segment_age = kSegmentAge;
+  options.sessions.broker_time = true;
   options.max_queue_messages = downlink.queue_messages;
   options.max_queue_bytes = downlink.queue_bytes;
   options.memory_bytes = downlink.memory_bytes;

@@ -437,8 +437,9 @@ void Partition::fence_silent(Clock::time_point now) {
   }
 }
 
-std::size_t Partition::expire(std::chrono::system_clock::time_point now) {
+std::size_t Partition::expire() {
   if (!active_) return 0;
+  const auto now = view_.time();
   std::size_t ended = 0;
   std::size_t written = 0;
   for (const auto& [client, entry] : view_.entries()) {

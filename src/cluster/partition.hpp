@@ -92,9 +92,10 @@ class Partition {
   void assign(bool assigned, Clock::time_point now);
   /// As which steward this node acts; nullopt when it does not.
   [[nodiscard]] std::optional<LifeId> stewarding() const { return active_ ? written_ : std::nullopt; }
-  /// Ends sessions whose time has come, buries what has been over for an hour, lives of nodes too; some at a time.
-  /// Returns how many sessions ended.
-  std::size_t expire(std::chrono::system_clock::time_point now);
+  /// Ends sessions whose time has come, buries what has been over for an hour, lives of nodes too; some at a time. The
+  /// time is that of the last record, which a node that is alive has written a moment ago: one clock for all. Returns
+  /// how many sessions ended.
+  std::size_t expire();
 
   /// The node's life has become another one: everything claimed by the old one is given up.
   void restart();

@@ -81,6 +81,8 @@ class View {
   [[nodiscard]] std::size_t sessions() const noexcept { return sessions_; }
   /// Offset of the last record applied, -1 before the first.
   [[nodiscard]] std::int64_t as_of() const noexcept { return as_of_; }
+  /// … and its time.
+  [[nodiscard]] std::chrono::system_clock::time_point time() const noexcept { return time_; }
 
  private:
   struct Mark {  // a checkpoint
@@ -120,7 +122,7 @@ class View {
   std::map<std::uint32_t, FenceMark> fences_;
   std::size_t sessions_ = 0;
   std::int64_t as_of_ = -1;
-  std::chrono::system_clock::time_point time_{};  // of the record that is being applied
+  std::chrono::system_clock::time_point time_{};  // of the last record applied
 };
 
 }  // namespace mqttproxy::cluster

@@ -24,6 +24,7 @@ using ConfigResourcePtr = std::unique_ptr<rd_kafka_ConfigResource_t, Destroyer<r
 
 constexpr int kAnswerWithinMs = static_cast<int>(kTopicAnswerWithin.count());
 constexpr int kBrokerChooses = -1;
+constexpr const char* kBrokerTime = "LogAppendTime";
 
 std::string topic_text(std::string_view name) {
   return "topic " + std::string(name) + ": ";
@@ -49,6 +50,7 @@ TopicSettings to_settings(std::span<const rd_kafka_ConfigEntry_t*> entries) {
     if (name == "cleanup.policy") settings.cleanup_policy = value;
     if (name == "retention.ms") settings.retention_ms = value;
     if (name == "min.compaction.lag.ms") settings.min_compaction_lag_ms = value;
+    if (name == "message.timestamp.type") settings.timestamp_type = value;
   }
   return settings;
 }
@@ -74,17 +76,22 @@ std::string cleanup_problem(const TopicPlan& plan, const TopicSettings& settings
   if (compacts && plan.cleanup == Cleanup::Delete) {
     return "cleanup.policy is " + policy + ", which loses messages: of each key it keeps the last; it must be delete";
   }
-  if (!compacts && plan.cleanup == Cleanup::Compact) {
+  const bool deletes = policy.find("delete") != std::string::npos;
+  if ((!compacts || deletes) && plan.cleanup == Cleanup::Compact) {
     return "cleanup.policy is " + policy +
            ", which loses what has not been written for long: the last record of every key must stay; it must be "
            "compact";
   }
-  const bool deletes = policy.find("delete") != std::string::npos;
-  std::string problem = deletes ? too_short("retention.ms", settings.retention_ms, plan.retention) : "";
-  if (problem.empty() && compacts) {
-    problem = too_short("min.compaction.lag.ms", settings.min_compaction_lag_ms, plan.min_compaction_lag);
-  }
-  return problem;
+  return compacts ? too_short("min.compaction.lag.ms", settings.min_compaction_lag_ms, plan.min_compaction_lag)
+                  : too_short("retention.ms", settings.retention_ms, plan.retention);
+}
+
+/// What is wrong with whose clock the records' times are of, or "".
+std::string time_problem(const TopicPlan& plan, const TopicSettings& settings) {
+  const std::string& type = settings.timestamp_type;
+  if (!plan.broker_time || type.empty() || type == kBrokerTime) return "";
+  return "message.timestamp.type is " + type + ", by which a node with a wrong clock could end sessions; it must be " +
+         kBrokerTime;
 }
 
 }  // namespace
@@ -146,6 +153,7 @@ std::string create_topic(rd_kafka_t* client, const TopicPlan& plan, CreateMode m
   set(topic.get(), "retention.ms", plan.retention);
   set(topic.get(), "min.compaction.lag.ms", plan.min_compaction_lag);
   set(topic.get(), "segment.ms", plan.segment_age);
+  if (plan.broker_time) rd_kafka_NewTopic_set_config(topic.get(), "message.timestamp.type", kBrokerTime);
   const QueuePtr queue(rd_kafka_queue_new(client));
   const AdminOptionsPtr options = admin_options(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
   rd_kafka_AdminOptions_set_operation_timeout(options.get(), kAnswerWithinMs, nullptr, 0);
@@ -182,7 +190,8 @@ std::string compare(const TopicPlan& plan, const TopicState& state, const TopicS
     return topic + "replication factor " + std::to_string(state.fewest_copies) + ", the configuration asks for " +
            std::to_string(*plan.replication_factor);
   }
-  const std::string problem = cleanup_problem(plan, settings);
+  std::string problem = cleanup_problem(plan, settings);
+  if (problem.empty()) problem = time_problem(plan, settings);
   return problem.empty() ? "" : topic + problem;
 }
 

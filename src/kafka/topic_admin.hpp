@@ -31,9 +31,10 @@ enum class CreateMode : std::uint8_t { Create, Validate };
 
 /// Of a topic, as Kafka writes them. Empty where it does not say: this client may not read them, or Kafka is too old.
 struct TopicSettings {
-  std::string cleanup_policy;
-  std::string retention_ms;
-  std::string min_compaction_lag_ms;
+  std::string cleanup_policy{};
+  std::string retention_ms{};
+  std::string min_compaction_lag_ms{};
+  std::string timestamp_type{};
 };
 [[nodiscard]] TopicSettings read_settings(rd_kafka_t* client, const std::string& topic);
 

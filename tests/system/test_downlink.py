@@ -143,6 +143,9 @@ def test_topics_are_made_as_configured(new_kafka, start_daemon) -> None:
     (node,) = ready_nodes(start_daemon, kafka, "made", count=1, **wanted)
     description = kafka.describe("made")
     assert "PartitionCount: 3" in description and "retention.ms=3600000" in description, description
+    description = kafka.describe("made-sessions")
+    for setting in ("cleanup.policy=compact", "message.timestamp.type=LogAppendTime", "min.compaction.lag.ms=3600000"):
+        assert setting in description, description
     client = subscriber(node)
     assert post(node, "t", "v").status == 200
     client.expect_message("t", b"v", qos=1)
@@ -159,6 +162,8 @@ def test_a_missing_topic_that_may_not_be_made_is_waited_for(kafka: Kafka, start_
     wait_until("what is wrong", lambda: f"topic {sessions}: cleanup.policy is delete" in node.http("/readyz").body)
     kafka.configure(sessions, "cleanup.policy=compact")
     kafka.configure(sessions, "min.compaction.lag.ms=3600000")
+    wait_until("what else is", lambda: f"topic {sessions}: message.timestamp.type" in node.http("/readyz").body)
+    kafka.configure(sessions, "message.timestamp.type=LogAppendTime")
     kafka.create_topic(name)
     node.wait_ready()
 

@@ -30,6 +30,7 @@ struct TopicPlan {
   /// that exists may have its own.
   std::optional<std::chrono::milliseconds> segment_age = std::nullopt;
   bool exact_partitions = false;  // not "at least": records are found by partition number
+  bool broker_time = false;       // records have the time of their broker, whatever the clock of who wrote them
 
   bool operator==(const TopicPlan&) const = default;
 };

@@ -95,7 +95,7 @@ void Node::tick() {
 }
 
 void Node::expire() {
-  for (const auto& partition : partitions_) (void)partition->expire(shared_.time.system());
+  for (const auto& partition : partitions_) (void)partition->expire();
 }
 
 void Node::remove(ClientNumber client) {

@@ -22,6 +22,12 @@ class StewardshipTest : public PartitionTest {
     for (Node* node : alive) node->partition.tick(now());
     run();
   }
+  /// … at whose end the steward says something: whose clock counts is the log's.
+  void elapse(std::chrono::seconds time) {
+    passed += time;
+    checkpoint(s);
+    run();
+  }
 };
 
 TEST_F(StewardshipTest, rule_15_a_steward_acts_after_its_own_record_was_read_back) {
@@ -185,15 +191,23 @@ TEST_F(StewardshipTest, a_fenced_node_may_claim_again) {
 TEST_F(StewardshipTest, sessions_end_when_their_time_has_come) {
   make_session(cut_from({7}));
   steward(s);
-  passed += 59s;
-  EXPECT_EQ(s.partition.expire(time()), 0U);
-  passed += 1s;
-  EXPECT_EQ(a.partition.expire(time()), 0U) << "not the steward";
-  EXPECT_EQ(s.partition.expire(time()), 1U);
+  elapse(59s);
+  EXPECT_EQ(s.partition.expire(), 0U);
+  elapse(1s);
+  EXPECT_EQ(a.partition.expire(), 0U) << "not the steward";
+  EXPECT_EQ(s.partition.expire(), 1U);
   run();
   EXPECT_FALSE(entry(a).session);
   EXPECT_THAT(s.events, ElementsAre("adopt p/c", "drop p/c"));
-  EXPECT_EQ(s.partition.expire(time()), 0U);
+  EXPECT_EQ(s.partition.expire(), 0U);
+}
+
+TEST_F(StewardshipTest, no_session_ends_by_another_clock_than_the_logs) {
+  make_session(cut_from({7}));
+  steward(s);
+  passed += 1'000'000s;
+  s.partition.tick(now());
+  EXPECT_EQ(s.partition.expire(), 0U);
 }
 
 TEST_F(StewardshipTest, an_hour_later_they_are_buried) {
@@ -202,11 +216,11 @@ TEST_F(StewardshipTest, an_hour_later_they_are_buried) {
   release(a, 1, std::nullopt);
   run();
   steward(s);
-  passed += 3'599s;
-  (void)s.partition.expire(time());
+  elapse(3'599s);
+  (void)s.partition.expire();
   EXPECT_THAT(s.writes, IsEmpty());
-  passed += 1s;
-  EXPECT_EQ(s.partition.expire(time()), 0U);
+  elapse(1s);
+  EXPECT_EQ(s.partition.expire(), 0U);
   ASSERT_EQ(s.writes.size(), 2U);
   EXPECT_EQ(s.writes[0].first, (Key{Kind::State, kClient}));
   EXPECT_EQ(s.writes[1].first, (Key{Kind::Claim, kClient}));
@@ -214,12 +228,41 @@ TEST_F(StewardshipTest, an_hour_later_they_are_buried) {
   EXPECT_EQ(a.partition.view().find(kClient), nullptr);
 }
 
+TEST_F(StewardshipTest, an_hour_later_what_lives_have_said_is_buried) {
+  make_session(cut_from({1}));
+  connect(a, 1);
+  run();
+  checkpoint(a, {3});
+  run();
+  steward(s);
+  log.emplace_back(Key{Kind::Fence, "a:1"}, Fence{*s.partition.stewarding()});
+  connect(b, 1);
+  run();
+  const auto speak = [this](std::chrono::seconds time) {
+    passed += time;
+    checkpoint(b, {9});
+    s.partition.write_steward_checkpoint(*s.partition.stewarding(), {9}, s.partition.as_of(), {});
+    run();
+    (void)s.partition.expire();
+  };
+  speak(3'599s);
+  EXPECT_THAT(s.writes, IsEmpty());
+  speak(1s);
+  ASSERT_EQ(s.writes.size(), 2U);
+  EXPECT_EQ(s.writes[0].first, (Key{Kind::Checkpoint, "a:1"}));
+  EXPECT_EQ(s.writes[1].first, (Key{Kind::Fence, "a:1"}));
+  run();
+  EXPECT_EQ(cut(a).from, Offsets{9});
+  speak(1s);
+  EXPECT_THAT(s.writes, IsEmpty());
+}
+
 TEST_F(StewardshipTest, an_online_session_does_not_end) {
   connect(a, 1);
   run();
   steward(s);
-  passed += 10'000s;
-  (void)s.partition.expire(time());
+  elapse(10'000s);
+  (void)s.partition.expire();
   EXPECT_THAT(s.writes, IsEmpty());
 }
 
