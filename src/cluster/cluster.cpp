@@ -21,6 +21,8 @@ namespace {
 
 constexpr const char* kClientName = "mqttproxy-sessions";
 constexpr std::chrono::seconds kTick{1};
+/// A tick that is as late as this: the thread has more to do than it can.
+constexpr std::chrono::seconds kLate{5};
 constexpr std::chrono::seconds kExpiryInterval{10};
 /// For a message that a session is owed and that this node has not come to yet, at least this long is waited.
 constexpr std::chrono::seconds kGiveUpInterval{30};
@@ -61,6 +63,8 @@ ClusterImpl::ClusterImpl(const ClusterOptions& options, metrics::Registry& metri
       io_(1),
       work_(boost::asio::make_work_guard(io_)),
       timer_(io_),
+      slice_timer_(io_),
+      restart_timer_(io_),
       life_{new_incarnation(options.node), 1},
       history_(options.memory_bytes, [this](const kafka::OffsetRange& range) { reader_->read(range); }),
       offline_(history_, options.max_references, options.drop_newest),
@@ -93,6 +97,7 @@ ClusterImpl::~ClusterImpl() {
 void ClusterImpl::start(std::vector<OwnerPort*> workers) {
   workers_ = std::move(workers);
   round_.progress.resize(workers_.size());
+  last_tick_.store(Clock::now().time_since_epoch().count());
   schedule_tick();
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "cluster");
@@ -109,8 +114,7 @@ void ClusterImpl::drain(std::chrono::milliseconds timeout) {
   // What the workers have posted comes before this.
   std::promise<void> written;
   post([&written](ClusterImpl& self) {
-    self.next_steward_ = {};  // not when it is due, but now
-    self.write_stewards(Clock::now());
+    self.write_last();
     written.set_value();
   });
   (void)written.get_future().wait_for(util::time_left(deadline));
@@ -143,6 +147,7 @@ void ClusterImpl::schedule_tick() {
 
 void ClusterImpl::tick() {
   const auto now = Clock::now();
+  last_tick_.store(now.time_since_epoch().count());
   note_loaded();
   for (const auto& partition : partitions_) partition->tick(now);
   begin_round(now);
@@ -196,6 +201,11 @@ void ClusterImpl::set_reason(std::string reason) {
 std::string ClusterImpl::reason_not_ready() const {
   for (const kafka::Health& health : {consumer_->health(), producer_->health()}) {
     if (!health.ready) return health.reason;
+  }
+  const auto since = Clock::now().time_since_epoch() - Clock::duration(last_tick_.load());
+  if (since > kLate) {
+    return "sessions: their thread has been busy for " +
+           std::to_string(std::chrono::duration_cast<std::chrono::seconds>(since).count()) + " s";
   }
   const std::scoped_lock lock(reason_mutex_);
   return reason_;

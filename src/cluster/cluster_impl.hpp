@@ -37,6 +37,7 @@
 #include "history.hpp"
 #include "offline.hpp"
 #include "partition.hpp"
+#include "steward_pass.hpp"
 
 namespace mqttproxy::cluster {
 
@@ -117,7 +118,9 @@ class ClusterImpl final : public Cluster,
     std::vector<Progress> progress;
     std::vector<bool> reported;  // by worker
     Clock::time_point begun{};
-    bool open = false;
+    Clock::time_point ended{};
+    bool open = false;     // workers are to report
+    bool waiting = false;  // all have; what they said is still to be stored
   };
 
   // kafka::RecordHandler
@@ -149,6 +152,7 @@ class ClusterImpl final : public Cluster,
   void settle(const std::vector<kafka::Report>& reports);
   void when_stored(std::function<void()> then);
   void fail(std::string reason);
+  void give_up_life();
   void restart_life();
   void reset_partition(std::int32_t number, std::int64_t offset);
   void note_loaded();
@@ -159,10 +163,16 @@ class ClusterImpl final : public Cluster,
   void claim_early();
   /// Persistent ones, of all nodes.
   [[nodiscard]] std::size_t sessions() const;
+  [[nodiscard]] Cut bounded(Cut cut);
+  // cluster_checkpoints.cpp
   void begin_round(Clock::time_point now);
   void end_round();
+  [[nodiscard]] bool writes_hang(Clock::time_point now) const;
   void write_stewards(Clock::time_point now);
-  [[nodiscard]] Cut bounded(Cut cut);
+  void write_slice();
+  void write_some(std::size_t most_bytes);
+  void begin_pass();
+  void write_last();
   // cluster_stream.cpp
   void take_messages();
   void pump();
@@ -182,6 +192,8 @@ class ClusterImpl final : public Cluster,
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer slice_timer_;
+  boost::asio::steady_timer restart_timer_;
   std::vector<OwnerPort*> workers_;
 
   Life life_;
@@ -196,16 +208,18 @@ class ClusterImpl final : public Cluster,
   std::vector<std::int32_t> assignment_;
   std::map<Seat, Seated> seats_;
   Round round_;
+  std::optional<StewardPass> pass_;
+  std::size_t pass_partition_ = 0;
   Clock::time_point next_steward_{};
   Clock::time_point next_expiry_{};
   Clock::time_point next_give_up_{};
-  std::size_t steward_bytes_ = 0;  // written since
+  std::size_t written_bytes_ = 0;  // by the slice under way
   // Writes that are not known to be stored, by token, with the time they were made; and what must not be written before
   // those up to a token are: a checkpoint says that what was written before it counts.
   std::map<std::uint64_t, Clock::time_point> unstored_;
   std::deque<std::pair<std::uint64_t, std::function<void()>>> after_;
   std::uint64_t next_token_ = 1;
-  bool failed_ = false;  // a write failed; the life ends once the stack is unwound
+  bool failed_ = false;  // a write failed: nothing is written before the next life begins
   bool pumping_ = false;
 
   History history_;
@@ -217,6 +231,7 @@ class ClusterImpl final : public Cluster,
   bool inbox_running_ = false;
 
   std::atomic<std::size_t> unread_{0};  // parsed and not applied
+  std::atomic<Clock::rep> last_tick_{};
   std::atomic<kafka::Topic*> topic_{nullptr};
   mutable std::mutex reason_mutex_;
   std::string reason_ = "sessions: not loaded yet";

@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kStewardHeader = "steward";
 /// Parsed records that wait for the cluster's thread; then Kafka waits.
 constexpr std::size_t kMaxUnread = 20'000;
+constexpr std::chrono::seconds kBeforeRestart{1};
 
 std::optional<Record> parse_tombstone(std::span<const kafka::Header> headers) {
   for (const kafka::Header& header : headers) {
@@ -146,12 +147,17 @@ void ClusterImpl::write(std::int32_t partition, const Key& key, const Record& re
   switch (producer_->produce(produced)) {
     case kafka::ProduceResult::Accepted:
       unstored_.emplace(produced.token, Clock::now());
-      steward_bytes_ += name.size() + value.size();
+      written_bytes_ += name.size() + value.size();
       counters_[ClusterEvent::RecordsWritten].add();
       return;
     case kafka::ProduceResult::QueueFull:
       return fail("too many writes wait for Kafka");
     case kafka::ProduceResult::TooLarge:
+      if (key.kind == Kind::Checkpoint) {  // the last one holds still
+        spdlog::error("sessions topic={} key=\"{}\" bytes={}: larger than Kafka takes, and not written",
+                      options_.sessions.name, name, value.size());
+        return;
+      }
       return fail("record of " + std::to_string(value.size()) + " bytes is larger than Kafka takes, key " + name);
     case kafka::ProduceResult::Failed:
       failed_ = true;  // the daemon stops
@@ -182,20 +188,29 @@ void ClusterImpl::when_stored(std::function<void()> then) {
 }
 
 /// What this node has written is not known to be in the log, so others may see it differently: like a node that has
-/// died, it gives up what it serves and begins anew.
+/// died, it gives up what it serves and begins anew – a moment later, as the next write may fail like this one.
 void ClusterImpl::fail(std::string reason) {
   if (std::exchange(failed_, true)) return;
   spdlog::error("sessions topic={} reason=\"{}\": all clients are disconnected", options_.sessions.name, reason);
-  boost::asio::post(io_, [this] { restart_life(); });
+  boost::asio::post(io_, [this] { give_up_life(); });
+  restart_timer_.expires_after(kBeforeRestart);
+  restart_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && failed_) restart_life();
+  });
+}
+
+void ClusterImpl::give_up_life() {
+  after_.clear();
+  unstored_.clear();  // reports of the old life say nothing to the new one
+  round_.open = round_.waiting = false;
+  pass_.reset();
+  for (const auto& partition : partitions_) partition->restart();
 }
 
 void ClusterImpl::restart_life() {
   counters_[ClusterEvent::Restarts].add();
-  after_.clear();
-  unstored_.clear();  // reports of the old life say nothing to the new one
-  round_.open = false;
   life_ = {new_incarnation(options_.node), 1};
-  for (const auto& partition : partitions_) partition->restart();
+  give_up_life();
   failed_ = false;
 }
 

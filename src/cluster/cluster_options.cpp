@@ -1,3 +1,4 @@
+#include <algorithm>
 
 #include "mqttproxy/cluster/cluster.hpp"
 #include "mqttproxy/kafka/properties.hpp"
@@ -45,7 +46,7 @@ ClusterOptions read_cluster(const config::Config& config) {
   options.max_queue_messages = downlink.queue_messages;
   options.max_queue_bytes = downlink.queue_bytes;
   options.memory_bytes = downlink.memory_bytes;
-  options.max_references = config.node.limits.session_queue_messages;
+  options.max_references = std::min(config.node.limits.session_queue_messages, config::kMaxStoredMessages);
   options.drop_newest = config.node.limits.session_queue_full == config::QueueFull::DropNewest;
   return options;
 }

@@ -1,4 +1,4 @@
-// What workers ask for, and the checkpoints that say how far they are.
+// What workers ask for.
 #include <algorithm>
 #include <utility>
 
@@ -13,23 +13,9 @@ namespace mqttproxy::cluster {
 
 namespace {
 
-/// A session is one Kafka record: what its filters and references may take of it.
+/// A session is one Kafka record: what its filters may take of it, beside config::kMaxStoredMessages references.
 constexpr std::size_t kMostFilterBytes = 600'000;
-constexpr std::size_t kMostReferences = 15'000;
 constexpr std::size_t kMaxUnstoredClaims = 100'000;
-/// Workers that do not answer for so long are asked again.
-constexpr std::chrono::seconds kRoundPatience{10};
-/// With writes under way for longer than this there is nothing to be gained by more of them.
-constexpr std::chrono::seconds kWritePatience{3};
-/// What a steward writes per second at most, in the long run: the more there is, the more seldom it does.
-constexpr std::size_t kStewardBytesPerSecond = 4U << 20U;
-
-/// What a text takes in a record at most.
-std::size_t written_bytes(std::string_view text) noexcept {
-  std::size_t bytes = 8;
-  for (const char c : text) bytes += static_cast<unsigned char>(c) < 0x20 ? 6U : (c == '"' || c == '\\') ? 2U : 1U;
-  return bytes;
-}
 
 bool fits(const Cut& cut) noexcept {
   std::size_t bytes = 0;
@@ -177,71 +163,11 @@ Cut ClusterImpl::collected(std::int32_t partition, const std::string& client) {
 }
 
 Cut ClusterImpl::bounded(Cut cut) {
-  if (cut.references.size() <= kMostReferences) return cut;
-  const auto extra = cut.references.size() - kMostReferences;
+  if (cut.references.size() <= config::kMaxStoredMessages) return cut;
+  const auto extra = cut.references.size() - config::kMaxStoredMessages;
   counters_[ClusterEvent::ReferencesTrimmed].add(extra);
   cut.references.erase(cut.references.begin(), cut.references.begin() + static_cast<std::ptrdiff_t>(extra));
   return cut;
-}
-
-// ---- checkpoints ---------------------------------------------------------------------------------------------------
-
-void ClusterImpl::begin_round(Clock::time_point now) {
-  if (!loaded_ || failed_) return;
-  if (round_.open && now - round_.begun < kRoundPatience) return;
-  if (!unstored_.empty() && now - unstored_.begin()->second > kWritePatience) return;
-  ++round_.number;
-  round_.open = true;
-  round_.begun = now;
-  round_.reported.assign(workers_.size(), false);
-  // Rule 5: before the workers are asked. What is handed over later they may not have known of.
-  round_.as_of.clear();
-  for (const auto& partition : partitions_) round_.as_of.push_back(partition->as_of());
-  for (OwnerPort* worker : workers_) worker->on_collect(round_.number);
-}
-
-void ClusterImpl::end_round() {
-  round_.open = false;
-  Offsets position = round_.progress.front().position;
-  std::vector<std::vector<std::string>> behind(partitions_.size());
-  for (const Progress& progress : round_.progress) {
-    for (std::size_t p = 0; p < position.size(); ++p) {
-      position[p] = std::min(position[p], offset_in(progress.position, static_cast<std::int32_t>(p)));
-    }
-    for (const Seat seat : progress.behind) {
-      const auto it = seats_.find(seat);
-      if (it == seats_.end()) continue;
-      const auto count = static_cast<std::int32_t>(partitions_.size());
-      behind[static_cast<std::size_t>(kafka::murmur2_partition(it->second.client, count))].push_back(it->second.client);
-    }
-  }
-  // Rule 4: the sessions that have changed are written; now they have to be stored. Those that are behind are named
-  // already: a seat may be gone by then, and what was written when it went be lost.
-  when_stored([this, position = std::move(position), behind = std::move(behind), as_of = round_.as_of] {
-    for (std::size_t i = 0; i < partitions_.size(); ++i) {
-      partitions_[i]->write_owner_checkpoint(position, as_of[i], behind[i]);
-    }
-  });
-}
-
-void ClusterImpl::write_stewards(Clock::time_point now) {
-  if (now < next_steward_ || failed_) return;
-  if (!unstored_.empty() && now - unstored_.begin()->second > kWritePatience) return;
-  steward_bytes_ = 0;
-  for (const auto& each : partitions_) {
-    Partition& partition = *each;
-    const auto steward = partition.stewarding();
-    if (!steward) continue;
-    const auto number = static_cast<std::int32_t>(&each - partitions_.data());
-    for (OfflineSessions::Changed& changed : offline_.take_changed(number)) {
-      partition.write_steward_state(changed.client, changed.claim, std::move(changed.cut));
-    }
-    when_stored([this, index = static_cast<std::size_t>(number), steward = *steward, position = history_.position(),
-                 as_of = partition.as_of(), behind = offline_.behind(number)] {
-      partitions_[index]->write_steward_checkpoint(steward, position, as_of, behind);
-    });
-  }
-  next_steward_ = now + std::chrono::milliseconds(900 + steward_bytes_ * 1'000 / kStewardBytesPerSecond);
 }
 
 }  // namespace mqttproxy::cluster

@@ -12,6 +12,7 @@ namespace mqttproxy::cluster {
 namespace {
 
 constexpr std::size_t kMessagesPerTurn = 256;
+constexpr std::size_t kMissingPerTurn = 20'000;
 
 }  // namespace
 
@@ -46,31 +47,30 @@ void ClusterImpl::started() {
   });
 }
 
+/// Some, and not so many that other things wait for long: a message may be missed by every session there is.
 void ClusterImpl::take_messages() {
-  std::array<Item, kMessagesPerTurn> items;
-  std::size_t count = 0;
-  bool more = false;
-  {
-    const std::scoped_lock lock(inbox_mutex_);
-    for (; count < items.size() && !inbox_.empty(); ++count) {
-      items[count] = std::move(inbox_.front());
+  std::size_t missing = 0;
+  for (std::size_t count = 0; count < kMessagesPerTurn && missing < kMissingPerTurn; ++count) {
+    Item item;
+    {
+      const std::scoped_lock lock(inbox_mutex_);
+      if (inbox_.empty()) {
+        inbox_running_ = false;
+        return pump();
+      }
+      item = std::move(inbox_.front());
       inbox_.pop_front();
-      if (items[count].message) inbox_bytes_ -= items[count].message->bytes();
+      if (item.message) inbox_bytes_ -= item.message->bytes();
     }
-    more = !inbox_.empty();
-    inbox_running_ = more;
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    const Item& item = items[i];
     if (item.message == nullptr) {
       history_.begin(item.partition, item.offset);
       continue;
     }
     history_.add(item.message);
-    offline_.on_message(item.message);
+    missing += offline_.on_message(item.message);
   }
   pump();
-  if (more) boost::asio::post(io_, [this] { take_messages(); });
+  boost::asio::post(io_, [this] { take_messages(); });
 }
 
 void ClusterImpl::pump() {

@@ -11,6 +11,7 @@
 #include "mqttproxy/util/ask.hpp"
 
 #include "cluster_impl.hpp"
+#include "packed.hpp"
 
 namespace mqttproxy::cluster {
 
@@ -28,7 +29,7 @@ bool exists(const Entry& entry) noexcept {
 
 /// The first filter in byte order that contains the text, nullopt when none does. They are stored in byte order.
 std::optional<std::string> matching_filter(const Entry& entry, const std::string& text) {
-  for (Filter& filter : View::filters(entry)) {
+  for (Filter& filter : unpack_filters(entry.filters)) {
     if (filter.text.find(text) != std::string::npos) return std::move(filter.text);
   }
   return std::nullopt;

@@ -26,7 +26,7 @@ void OfflineSessions::adopt(std::int32_t partition, const std::string& client, L
   session.proxy = split_client_name(client).proxy;
   session.claim = std::move(claim);
   session.filters = std::move(cut.filters);
-  session.references.assign(cut.references.begin(), cut.references.end());
+  session.references = std::move(cut.references);
   session.early = session.references.size();
   session.from = std::move(cut.from);
   for (const Filter& filter : session.filters) {
@@ -53,10 +53,12 @@ void OfflineSessions::on_gap(Slot slot, const std::vector<Recovered>& messages, 
   if (!complete) return;
   session.gap = 0;
   behind_[static_cast<std::size_t>(session.partition)].erase(slot);
+  if (session.changed) note_changed(slot, session);
 }
 
-void OfflineSessions::on_message(const downlink::MessagePtr& message) {
-  if (message->qos == mqtt::Qos::AtMostOnce) return;
+std::size_t OfflineSessions::on_message(const downlink::MessagePtr& message) {
+  if (message->qos == mqtt::Qos::AtMostOnce) return 0;
+  std::size_t missing = 0;
   tree_.match(message->topic, [&](Slot slot, mqtt::Qos granted) {
     Session& session = sessions_.at(slot);
     if (granted == mqtt::Qos::AtMostOnce || session.proxy != message->proxy) return;
@@ -65,18 +67,20 @@ void OfflineSessions::on_message(const downlink::MessagePtr& message) {
     session.last_partition = message->partition;
     session.last_offset = message->offset;
     (void)missed(slot, session, {message->partition, message->offset, 0}, session.references.size());
+    ++missing;
   });
+  return missing;
 }
 
 bool OfflineSessions::missed(Slot slot, Session& session, const Reference& reference, std::size_t at) {
-  std::deque<Reference>& references = session.references;
+  std::vector<Reference>& references = session.references;
   if (references.size() >= most_references_) {
     counters_[OfflineEvent::Dropped].add();
     if (at == (drop_newest_ ? references.size() : 0)) return false;
     if (drop_newest_) {
       references.pop_back();
     } else {
-      references.pop_front();
+      references.erase(references.begin());
       --at;
       if (session.early > 0) --session.early;
     }
@@ -85,8 +89,12 @@ bool OfflineSessions::missed(Slot slot, Session& session, const Reference& refer
   references.insert(references.begin() + static_cast<std::ptrdiff_t>(at), reference);
   counters_[OfflineEvent::References].add();
   counters_[OfflineEvent::Collected].add();
-  if (!std::exchange(session.changed, true)) changed_[static_cast<std::size_t>(session.partition)].insert(slot);
+  if (!std::exchange(session.changed, true) && session.gap == 0) note_changed(slot, session);
   return true;
+}
+
+void OfflineSessions::note_changed(Slot slot, const Session& session) {
+  changed_[static_cast<std::size_t>(session.partition)].push_back(slot);
 }
 
 void OfflineSessions::drop(std::int32_t partition, const std::string& client) {
@@ -107,7 +115,6 @@ void OfflineSessions::remove(Slot slot) {
   counters_[OfflineEvent::References].sub(session.references.size());
   const auto index = static_cast<std::size_t>(session.partition);
   by_client_[index].erase(session.client);
-  changed_[index].erase(slot);
   behind_[index].erase(slot);
 }
 
@@ -121,7 +128,7 @@ Cut OfflineSessions::cut(std::int32_t partition, const std::string& client) cons
 }
 
 Cut OfflineSessions::cut(const Session& session) const {
-  Cut cut{session.filters, {session.references.begin(), session.references.end()}, history_.position()};
+  Cut cut{session.filters, session.references, history_.position()};
   if (session.gap == 0) {
     // This node may be behind where the session's last owner was.
     raise(cut.from, session.from);
@@ -134,21 +141,16 @@ Cut OfflineSessions::cut(const Session& session) const {
   return cut;
 }
 
-std::vector<OfflineSessions::Changed> OfflineSessions::take_changed(std::int32_t partition) {
-  std::vector<Changed> taken;
+std::vector<OfflineSessions::Slot> OfflineSessions::take_changed(std::int32_t partition) {
   (void)clients(partition);
-  auto& changed = changed_[static_cast<std::size_t>(partition)];
-  for (auto it = changed.begin(); it != changed.end();) {
-    Session& session = sessions_.at(*it);
-    if (session.gap != 0) {  // named among those that are behind
-      ++it;
-      continue;
-    }
-    session.changed = false;
-    taken.push_back({session.client, session.claim, cut(session)});
-    it = changed.erase(it);
-  }
-  return taken;
+  return std::exchange(changed_[static_cast<std::size_t>(partition)], {});
+}
+
+std::optional<OfflineSessions::Changed> OfflineSessions::store(Slot slot) {
+  const auto it = sessions_.find(slot);
+  if (it == sessions_.end() || !std::exchange(it->second.changed, false)) return std::nullopt;
+  const Session& session = it->second;
+  return Changed{session.client, session.claim, cut(session)};
 }
 
 std::vector<std::string> OfflineSessions::behind(std::int32_t partition) const {

@@ -2,8 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -42,22 +41,24 @@ class OfflineSessions {
   /// Precondition: has().
   [[nodiscard]] Cut cut(std::int32_t partition, const std::string& client) const;
 
-  /// The next message of the stream; the history has it already.
-  void on_message(const downlink::MessagePtr& message);
+  /// The next message of the stream; the history has it already. Returns how many sessions miss it.
+  std::size_t on_message(const downlink::MessagePtr& message);
 
+  using Slot = std::uint32_t;
+  /// Sessions of the partition with references that were not stored yet. Each of them is to be stored once.
+  [[nodiscard]] std::vector<Slot> take_changed(std::int32_t partition);
   struct Changed {
     std::string client;
     LifeId claim;
     Cut cut;
   };
-  /// Sessions of the partition with references that were not stored yet.
-  [[nodiscard]] std::vector<Changed> take_changed(std::int32_t partition);
+  /// What there is to store of it now; nullopt when the session is not looked after any more.
+  [[nodiscard]] std::optional<Changed> store(Slot slot);
   /// Sessions whose gap has not been searched yet.
   [[nodiscard]] std::vector<std::string> behind(std::int32_t partition) const;
   [[nodiscard]] const OfflineCounters& counters() const noexcept { return counters_; }
 
  private:
-  using Slot = std::uint32_t;
   struct Session {
     std::int32_t partition = 0;
     std::string proxy;
@@ -65,13 +66,13 @@ class OfflineSessions {
     LifeId claim;
     std::vector<Filter> filters;
     std::vector<mqtt::SubscriptionTree::FilterId> in_tree;
-    std::deque<Reference> references;
+    std::vector<Reference> references;
     std::size_t early = 0;          // of them, from before `from`: what the gap brings comes behind
     Offsets from;                   // of the cut; live messages before it are not missed
     History::JobId gap = 0;         // the search for what came between `from` and the adoption; 0: done
     std::int64_t last_offset = -1;  // of the last match, for filters that overlap
     std::int32_t last_partition = -1;
-    bool changed = false;
+    bool changed = false;  // it has references that were not stored yet
   };
   using ByClient = std::unordered_map<std::string, Slot>;
 
@@ -79,6 +80,7 @@ class OfflineSessions {
   [[nodiscard]] Cut cut(const Session& session) const;
   /// False: it was dropped, the session has too many.
   bool missed(Slot slot, Session& session, const Reference& reference, std::size_t at);
+  void note_changed(Slot slot, const Session& session);
   void on_gap(Slot slot, const std::vector<Recovered>& messages, bool complete);
   void remove(Slot slot);
 
@@ -87,8 +89,8 @@ class OfflineSessions {
   const bool drop_newest_;
   std::unordered_map<Slot, Session> sessions_;
   Slot next_slot_ = 1;
-  std::vector<ByClient> by_client_;  // by partition
-  std::vector<std::set<Slot>> changed_;
+  std::vector<ByClient> by_client_;         // by partition
+  std::vector<std::vector<Slot>> changed_;  // without those that are behind
   std::vector<std::set<Slot>> behind_;
   mqtt::SubscriptionTree tree_;
   OfflineCounters counters_;

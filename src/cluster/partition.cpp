@@ -22,6 +22,14 @@ constexpr seconds kClaimedAgain{2};
 /// A deletion is not begun again after this: who has asked for it has been told that it is not done.
 constexpr seconds kRemovedAgain{10};
 constexpr std::size_t kExpiredAtOnce = 2'000;
+/// Of a checkpoint, for the names of who is behind.
+constexpr std::size_t kMostNameBytes = 500'000;
+
+bool has_room_for(const std::vector<std::string>& names) noexcept {
+  std::size_t bytes = 0;
+  for (const std::string& name : names) bytes += written_bytes(name);
+  return bytes <= kMostNameBytes;
+}
 
 }  // namespace
 
@@ -349,7 +357,12 @@ void Partition::write_owner_checkpoint(const Offsets& position, std::int64_t as_
   for (const auto& [number, mine] : claims_) {  // claimed, and no worker knows of it yet
     if (mine.offset >= 0 && !mine.live) checkpoint.behind.push_back(mine.client);
   }
-  effects_.write(number_, {Kind::Checkpoint, life_.incarnation, Role::Owner}, checkpoint);
+  if (has_room_for(checkpoint.behind)) last_checkpoint_ = std::move(checkpoint);
+  repeat_owner_checkpoint();
+}
+
+void Partition::repeat_owner_checkpoint() {
+  effects_.write(number_, {Kind::Checkpoint, life_.incarnation, Role::Owner}, last_checkpoint_);
 }
 
 void Partition::write_steward_state(const std::string& client, const LifeId& claim, Cut cut) {
@@ -358,7 +371,7 @@ void Partition::write_steward_state(const std::string& client, const LifeId& cla
 
 void Partition::write_steward_checkpoint(const LifeId& steward, const Offsets& position, std::int64_t as_of,
                                          std::vector<std::string> behind) {
-  if (!active_ || *written_ != steward) return;
+  if (!active_ || *written_ != steward || !has_room_for(behind)) return;
   effects_.write(number_, {Kind::Checkpoint, life_.incarnation, Role::Steward},
                  Checkpoint{position, as_of, steward, std::move(behind)});
 }
@@ -463,6 +476,7 @@ void Partition::restart() {
   std::vector<Number> all;
   for (const auto& [number, mine] : claims_) all.push_back(number);
   for (const Number number : all) end(number, Loss::Unavailable);
+  last_checkpoint_ = {};
   stop_stewarding();
 }
 

@@ -79,9 +79,12 @@ class Partition {
   // Checkpoints. as_of() is taken before the workers are asked for what they have to say.
   [[nodiscard]] std::int64_t as_of() const noexcept { return view_.as_of(); }
   void write_changed(Seat seat, Cut cut);
+  /// With more clients behind than a record has room for it is the last one that is written again.
   void write_owner_checkpoint(const Offsets& position, std::int64_t as_of, std::vector<std::string> behind);
+  /// What it says goes on to be true.
+  void repeat_owner_checkpoint();
   void write_steward_state(const std::string& client, const LifeId& claim, Cut cut);
-  /// Nothing, when this node is not the steward `steward` any more.
+  /// Nothing, when this node is not the steward `steward` any more, or with too many behind.
   void write_steward_checkpoint(const LifeId& steward, const Offsets& position, std::int64_t as_of,
                                 std::vector<std::string> behind);
 
@@ -173,6 +176,7 @@ class Partition {
   std::map<Number, Mine> claims_;
   std::map<Seat, Number> seats_;
   std::unordered_multimap<std::string, Number> by_client_;
+  Checkpoint last_checkpoint_;                          // as an owner
   std::vector<std::pair<Seat, ClaimRequest>> waiting_;  // until the log is read
   std::map<std::string, Clock::time_point> removals_;   // to be begun, or begun again; since when
 

@@ -269,6 +269,12 @@ std::optional<Record> decode(Kind kind, std::string_view value) {
   }
 }
 
+std::size_t written_bytes(std::string_view text) noexcept {
+  std::size_t bytes = 8;
+  for (const char c : text) bytes += static_cast<unsigned char>(c) < 0x20 ? 6U : (c == '"' || c == '\\') ? 2U : 1U;
+  return bytes;
+}
+
 std::string encode(const LifeId& id) {
   return id.incarnation + '#' + std::to_string(id.number);
 }

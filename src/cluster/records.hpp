@@ -2,6 +2,7 @@
 // them; docs/CLUSTER.md describes both. Pure functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -105,6 +106,9 @@ using Record = std::variant<Claim, State, Checkpoint, Steward, Fence, Tombstone>
 [[nodiscard]] std::string encode(const Record& record);
 /// The record under a key of that kind; nullopt when the text is none.
 [[nodiscard]] std::optional<Record> decode(Kind kind, std::string_view value);
+
+/// What a text takes in a record at most.
+[[nodiscard]] std::size_t written_bytes(std::string_view text) noexcept;
 
 /// "INCARNATION#number".
 [[nodiscard]] std::string encode(const LifeId& id);

@@ -3,20 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "packed.hpp"
+
 namespace mqttproxy::cluster {
 
 namespace {
-
-/// One byte for the QoS, then the text and a NUL, which no filter contains [MQTT-1.5.3-2].
-std::string pack(const std::vector<Filter>& filters) {
-  std::string packed;
-  for (const Filter& filter : filters) {
-    packed += static_cast<char>('0' + static_cast<int>(filter.granted));
-    packed.append(filter.text).push_back('\0');
-  }
-  packed.shrink_to_fit();
-  return packed;
-}
 
 /// Of each partition the later one.
 std::shared_ptr<const Offsets> later(const std::shared_ptr<const Offsets>& a, const std::shared_ptr<const Offsets>& b) {
@@ -114,8 +105,7 @@ bool View::apply_state(std::int64_t offset, const std::string& client, const Sta
   set_online(entry, state.online);
   set_session(entry, state.session);
   entry.filters = pack(state.cut.filters);
-  entry.references = state.cut.references;
-  entry.references.shrink_to_fit();
+  entry.references = pack(state.cut.references);
   entry.from = state.session ? std::make_shared<const Offsets>(state.cut.from) : nullptr;
   entry.state = offset;
   return true;
@@ -272,20 +262,10 @@ const Entry* View::find(std::string_view client) const {
 Cut View::cut(std::string_view client, const Entry& entry) const {
   Cut cut;
   if (!entry.session) return cut;
-  cut.filters = filters(entry);
-  cut.references = entry.references;
+  cut.filters = unpack_filters(entry.filters);
+  cut.references = unpack_references(entry.references);
   if (const auto position = from(client, entry)) cut.from = *position;
   return cut;
-}
-
-std::vector<Filter> View::filters(const Entry& entry) {
-  std::vector<Filter> unpacked;
-  for (std::string_view rest = entry.filters; !rest.empty();) {
-    const auto end = rest.find('\0');
-    unpacked.push_back({std::string(rest.substr(1, end - 1)), static_cast<mqtt::Qos>(rest[0] - '0')});
-    rest.remove_prefix(end + 1);
-  }
-  return unpacked;
 }
 
 LifeId View::claim(const Entry& entry) const {

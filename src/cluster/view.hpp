@@ -49,7 +49,7 @@ struct Entry {
 
   std::shared_ptr<const Offsets> from;  // without checkpoints later than the state; nullptr: none
   std::string filters;                  // packed
-  std::vector<Reference> references;
+  std::string references;               // likewise
 };
 
 /// Owner: one thread.
@@ -67,7 +67,6 @@ class View {
   [[nodiscard]] const Entries& entries() const noexcept { return entries_; }
   /// What the session of an entry is by now. Empty when there is none.
   [[nodiscard]] Cut cut(std::string_view client, const Entry& entry) const;
-  [[nodiscard]] static std::vector<Filter> filters(const Entry& entry);
   [[nodiscard]] LifeId claim(const Entry& entry) const;
 
   [[nodiscard]] const std::optional<LifeId>& steward() const noexcept { return steward_; }

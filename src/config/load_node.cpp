@@ -183,6 +183,17 @@ void read_downlink(Object& section, DownlinkConfig& downlink) {
   }
 }
 
+void check_session_queue(const Value& document, const NodeConfig& node) {
+  if (node.downlink.mode != DownlinkMode::Kafka || node.limits.session_queue_messages <= kMaxStoredMessages) return;
+  const auto limits = Object(document).find("limits");
+  const auto queue = limits ? Object(*limits).find("sessionQueueMessages") : std::nullopt;
+  if (!queue) return;
+  queue->warning("with \"downlink.mode: kafka\" a session that is stored keeps no more than " +
+                 std::to_string(kMaxStoredMessages) +
+                 " messages: of those its device misses while it is away the rest "
+                 "is dropped");
+}
+
 }  // namespace
 
 NodeConfig read_node(Object& document) {
@@ -199,6 +210,7 @@ NodeConfig read_node(Object& document) {
   read_section(document, "limits", [&](Object& section) { read_limits(section, node.limits); });
   read_section(document, "downlink", [&](Object& section) { read_downlink(section, node.downlink); });
   document.finish();
+  check_session_queue(document.value(), node);
   return node;
 }
 

@@ -63,6 +63,9 @@ struct LogConfig {
   std::string format = "text";  // text json
 };
 
+/// Of a session in Kafka, which is one record: more references to messages have no room in it.
+inline constexpr std::uint32_t kMaxStoredMessages = 15'000;
+
 /// What a full session queue does with the next message.
 enum class QueueFull : std::uint8_t { DropOldest, DropNewest };
 

@@ -60,7 +60,8 @@ void World::add_faults(std::size_t number, const Place& place) {
   actions_.push_back({Do::Pause, number, 0, 12});
   actions_.push_back({Do::Tick, number, 0, 16});
   actions_.push_back({Do::Round, number, 0, 20});
-  actions_.push_back({Do::Stewards, number, 0, 20});
+  actions_.push_back({Do::Stewards, number, 0, 10});
+  actions_.push_back({Do::WriteOn, number, 0, 30});
   actions_.push_back({Do::Expire, number, 0, 6});
   for (std::size_t p = 0; p < shared_.sessions.size(); ++p) {
     if (place.node->has_write(p)) actions_.push_back({Do::LoseWrite, number, p, 2});
@@ -174,6 +175,8 @@ void World::act_by_itself(Do what, Node& node, std::uint64_t which) {
       return node.begin_round();
     case Do::Stewards:
       return node.write_stewards();
+    case Do::WriteOn:
+      return node.go_on_writing();
     default:
       return node.expire();
   }
@@ -234,10 +237,10 @@ void World::publish(std::size_t topic) {
 
 std::string World::trace() const {
   static constexpr std::array<const char*, static_cast<std::size_t>(Do::Count_)> kNames = {
-      "flush",      "read",          "consume", "read range", "turn",        "worker turn", "worker message", "learn",
-      "notice",     "packet",        "send",    "ack",        "tick",        "round",       "stewards",       "expire",
-      "lose write", "crash",         "restart", "pause",      "resume",      "rebalance",   "compact",        "elapse",
-      "connect",    "connect clean", "drop",    "subscribe",  "unsubscribe", "delete",      "publish"};
+      "flush",  "read",       "consume",       "read range", "turn",      "worker turn", "worker message", "learn",
+      "notice", "packet",     "send",          "ack",        "tick",      "round",       "stewards",       "write on",
+      "expire", "lose write", "crash",         "restart",    "pause",     "resume",      "rebalance",      "compact",
+      "elapse", "connect",    "connect clean", "drop",       "subscribe", "unsubscribe", "delete",         "publish"};
   std::string text;
   for (const Action& action : trace_) {
     text.append(kNames[static_cast<std::size_t>(action.what)]).append(" ").append(std::to_string(action.who));

@@ -76,6 +76,7 @@ void Node::lose_write(std::size_t partition) {
   after_.clear();
   unstored_.clear();
   round_.open = false;
+  pass_.reset();
   begin_life();
   for (const auto& each : partitions_) each->restart();
 }
@@ -200,7 +201,11 @@ void Node::forget(Seat seat) {
 // ---- checkpoints ---------------------------------------------------------------------------------------------------
 
 void Node::begin_round() {
-  if (round_.open || !std::ranges::all_of(partitions_, [](const auto& each) { return each->loaded(); })) return;
+  if (!std::ranges::all_of(partitions_, [](const auto& each) { return each->loaded(); })) return;
+  if (round_.open) {  // a sign of life meanwhile
+    for (const auto& partition : partitions_) partition->repeat_owner_checkpoint();
+    return;
+  }
   ++round_.number;
   round_.open = true;
   round_.as_of.clear();
@@ -233,17 +238,29 @@ void Node::end_round(Progress progress) {
 }
 
 void Node::write_stewards() {
-  for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    Partition& partition = *partitions_[i];
-    const auto steward = partition.stewarding();
-    if (!steward) continue;
-    const auto number = static_cast<std::int32_t>(i);
-    for (OfflineSessions::Changed& changed : offline_.take_changed(number)) {
-      partition.write_steward_state(changed.client, changed.claim, std::move(changed.cut));
-    }
-    when_stored(
-        [&partition, steward = *steward, position = history_.position(), as_of = partition.as_of(),
-         behind = offline_.behind(number)] { partition.write_steward_checkpoint(steward, position, as_of, behind); });
+  do {
+    go_on_writing();
+  } while (pass_);
+}
+
+void Node::go_on_writing() {
+  if (!pass_) {
+    pass_partition_ = 0;
+    begin_pass();
+  }
+  if (!pass_ || pass_->write_next()) return;
+  when_stored([pass = std::move(*pass_)] { pass.write_checkpoint(); });
+  ++pass_partition_;
+  begin_pass();
+}
+
+void Node::begin_pass() {
+  pass_.reset();
+  for (; pass_partition_ < partitions_.size(); ++pass_partition_) {
+    Partition& partition = *partitions_[pass_partition_];
+    if (!partition.stewarding()) continue;
+    pass_.emplace(partition, static_cast<std::int32_t>(pass_partition_), offline_, history_);
+    return;
   }
 }
 

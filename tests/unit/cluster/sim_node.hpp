@@ -13,6 +13,7 @@
 #include "cluster/history.hpp"
 #include "cluster/offline.hpp"
 #include "cluster/partition.hpp"
+#include "cluster/steward_pass.hpp"
 #include "sim_clients.hpp"
 #include "sim_log.hpp"
 #include "sim_worker.hpp"
@@ -46,7 +47,9 @@ class Node final : public SessionStore, private Effects {
   void turn();
   void tick();
   void begin_round();
+  /// All that there is to write, and a step of it: other things can come between those.
   void write_stewards();
+  void go_on_writing();
   void expire();
   void assign(std::size_t partition, bool assigned) {
     assigned_[partition] = assigned;
@@ -101,6 +104,7 @@ class Node final : public SessionStore, private Effects {
   void begin_life();
   void forget(Seat seat);
   void end_round(Progress progress);
+  void begin_pass();
   void settle(std::uint64_t token);
   void when_stored(std::function<void()> then);
   void pump();
@@ -117,6 +121,8 @@ class Node final : public SessionStore, private Effects {
   std::deque<std::function<void()>> inbox_;
   std::map<Seat, Seated> seats_;
   Round round_;
+  std::optional<StewardPass> pass_;
+  std::size_t pass_partition_ = 0;
 
   std::vector<std::deque<Write>> writes_;   // by partition
   std::map<std::uint64_t, bool> unstored_;  // tokens

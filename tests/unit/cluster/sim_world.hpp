@@ -55,6 +55,7 @@ class World {
     Tick,
     Round,
     Stewards,
+    WriteOn,
     Expire,
     // What happens to them.
     LoseWrite,

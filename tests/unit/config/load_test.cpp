@@ -1,4 +1,5 @@
 // What a correct file becomes, and what is wrong with the file as a whole. Errors inside documents: fixtures/.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "support.hpp"
@@ -105,6 +106,15 @@ TEST(Load, every_kafka_downlink_key_arrives) {
   EXPECT_EQ(downlink.retention, 1s);
   EXPECT_FALSE(downlink.create_topics);
   EXPECT_EQ(downlink.publish_timeout, 5min);
+}
+
+TEST(Load, a_stored_session_has_room_for_so_many_messages) {
+  const std::string node = "kind: Node\ndownlink: {mode: kafka, backend: [embedded]}\nlimits: {sessionQueueMessages: ";
+  EXPECT_EQ(load_with(node + "15000}\n").warnings, "");
+  EXPECT_THAT(load_with(node + "15001}\n").warnings,
+              testing::HasSubstr("15:10: Node mqttproxy: limits.sessionQueueMessages: with \"downlink.mode: kafka\" a "
+                                 "session that is stored keeps no more than 15000 messages"));
+  EXPECT_EQ(load_with("kind: Node\nlimits: {sessionQueueMessages: 15001}\n").warnings, "");
 }
 
 TEST(Load, every_key_of_the_node_document_arrives) {

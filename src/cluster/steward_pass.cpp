@@ -1,0 +1,31 @@
+#include "steward_pass.hpp"
+
+#include <utility>
+
+namespace mqttproxy::cluster {
+
+StewardPass::StewardPass(Partition& partition, std::int32_t number, OfflineSessions& offline, const History& history)
+    : partition_(&partition),
+      offline_(&offline),
+      steward_(partition.stewarding().value()),
+      position_(history.position()),
+      as_of_(partition.as_of()),
+      behind_(offline.behind(number)),
+      changed_(offline.take_changed(number)) {}
+
+bool StewardPass::write_next() {
+  if (partition_->stewarding() != steward_) return false;
+  while (next_ < changed_.size()) {
+    auto changed = offline_->store(changed_[next_++]);
+    if (!changed) continue;  // its client has come back
+    partition_->write_steward_state(changed->client, changed->claim, std::move(changed->cut));
+    return true;
+  }
+  return false;
+}
+
+void StewardPass::write_checkpoint() const {
+  partition_->write_steward_checkpoint(steward_, position_, as_of_, behind_);
+}
+
+}  // namespace mqttproxy::cluster
