@@ -127,7 +127,8 @@ class Daemon {
     spdlog::info("draining timeout_ms={}", timeout.count());
     server_.stop_reading();
     const auto deadline = std::chrono::steady_clock::now() + timeout;
-    const std::size_t given_up = producers_.drain(timeout);
+    // A third is for what comes after what Kafka has still to take: sessions are written down.
+    const std::size_t given_up = producers_.drain(cluster_ ? timeout * 2 / 3 : timeout);
     // Before the API, whose requests wait for it.
     bus_->stop(util::time_left(deadline));
     api_.stop();  // before the workers end: what is asked and published meets somebody

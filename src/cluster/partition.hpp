@@ -113,6 +113,9 @@ class Partition {
   [[nodiscard]] std::size_t claims() const noexcept { return claims_.size(); }
 
  private:
+  /// A node whose own checkpoint was read back within this time is at the log's end.
+  static constexpr std::chrono::seconds kUpToDate{3};
+
   struct Mine {  // a claim of this life that has a connection (or a deletion) behind it
     Seat seat;
     std::string client;

@@ -28,6 +28,7 @@ namespace {
 
 constexpr int kPollMs = 1'000;
 constexpr std::chrono::seconds kLeaveWithin{5};
+constexpr std::chrono::seconds kRepeatLog{30};
 
 ConfPtr group_conf(const GroupOptions& options) {
   ConsumerOptions consumer;
@@ -66,6 +67,7 @@ class GroupMemberImpl final : public GroupMember {
  private:
   void run();
   void take_event();
+  void note_error(rd_kafka_resp_err_t error, const char* text);
   void assign(rd_kafka_topic_partition_list_t& assigned);
   void give_up();
   void tell();
@@ -80,7 +82,9 @@ class GroupMemberImpl final : public GroupMember {
   std::set<std::int32_t> partitions_;  // member's thread only
   std::atomic<std::size_t> count_{0};  // of them
   std::atomic<bool> stop_{false};
+  std::chrono::steady_clock::time_point last_log_{};  // member's thread only
   metrics::SharedCounter changes_;
+  metrics::SharedCounter errors_;
   metrics::Registry::Handle metrics_;
   std::thread thread_;
 };
@@ -128,9 +132,19 @@ void GroupMemberImpl::take_event() {
       give_up();
     }
   } else if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    spdlog::debug("kafka member=\"{}\" group={} error: {}", options_.name, options_.group,
-                  util::printable(rd_kafka_event_error_string(event.get())));
+    note_error(error, rd_kafka_event_error_string(event.get()));
   }
+}
+
+/// What concerns this group alone, a permission above all. That Kafka is away others say.
+void GroupMemberImpl::note_error(rd_kafka_resp_err_t error, const char* text) {
+  errors_.add();
+  const auto now = std::chrono::steady_clock::now();
+  const bool by_kafka = error > RD_KAFKA_RESP_ERR_NO_ERROR;  // librdkafka's own are negative
+  const bool due = by_kafka && (last_log_ == std::chrono::steady_clock::time_point{} || now - last_log_ >= kRepeatLog);
+  if (due) last_log_ = now;
+  spdlog::log(due ? spdlog::level::warn : spdlog::level::debug, "kafka member=\"{}\" group={} error: {}",
+              options_.name, options_.group, util::printable(text));
 }
 
 void GroupMemberImpl::assign(rd_kafka_topic_partition_list_t& assigned) {
@@ -163,6 +177,8 @@ void GroupMemberImpl::collect(metrics::Scrape& scrape) const {
                static_cast<double>(count_.load()), labels);
   scrape.counter("mqttproxy_kafka_group_changes_total", "Changes of this set.", static_cast<double>(changes_.get()),
                  labels);
+  scrape.counter("mqttproxy_kafka_group_errors_total", "What Kafka or the way to it had against this member.",
+                 static_cast<double>(errors_.get()), labels);
 }
 
 }  // namespace

@@ -49,5 +49,6 @@ class EmbeddedKafka {
 inline constexpr std::int16_t kApiProduce = 0;
 inline constexpr std::int16_t kApiFetch = 1;
 inline constexpr std::int16_t kApiMetadata = 3;
+inline constexpr std::int16_t kApiJoinGroup = 11;
 
 }  // namespace mqttproxy::kafka

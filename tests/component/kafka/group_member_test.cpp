@@ -95,6 +95,14 @@ TEST_F(GroupMemberTest, ATopicThatComesLater) {
   EXPECT_THAT(first_.wait(2), ElementsAre(0, 1));
 }
 
+TEST_F(GroupMemberTest, WhatKafkaHasAgainstItIsCounted) {
+  const std::vector<std::int16_t> unauthorized(1, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+  kafka_.push_request_errors(kApiJoinGroup, unauthorized);
+  const auto member = join("one", first_);
+  EXPECT_THAT(first_.wait(4), ElementsAre(0, 1, 2, 3)) << "it goes on trying";
+  EXPECT_THAT(registry_.serialize(), HasSubstr("mqttproxy_kafka_group_errors_total{member=\"one\"} 1\n"));
+}
+
 TEST_F(GroupMemberTest, StopDoesNotNeedKafka) {
   const auto member = join("one", first_);
   ASSERT_THAT(first_.wait(4), ElementsAre(0, 1, 2, 3));
