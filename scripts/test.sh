@@ -123,16 +123,17 @@ if $all; then
     stage "unit-$sanitizer" 900 "build-$sanitizer" ctest --preset "$sanitizer" -j "$(nproc)" --no-tests=error
   done
   # These wait more than they work.
+  begin build-fuzz 1800 packages nice -n 10 scripts/build.sh fuzz fuzz_targets
   begin_pytest integration-asan 1200 build-asan,python integration asan
   pytest integration-tsan 1200 build-tsan,python integration tsan
   finish integration-asan
+  finish build-fuzz
   stage mqtt.js 300 packages bash -c \
     'mkdir -p build/mqtt.js && cp tests/foreign/package.json build/mqtt.js/ && cd build/mqtt.js &&
      npm install --no-package-lock --ignore-scripts --no-audit --no-fund'
   pytest foreign 600 build,python,mqtt.js foreign release
   pytest browser 600 build,python browser release
-  stage build-fuzz 1800 packages scripts/build.sh fuzz
-  stage fuzz 600 build-fuzz tests/fuzz/run.sh build/fuzz 45
+  stage fuzz 600 build-fuzz tests/fuzz/run.sh build/fuzz 30
   stage build-mutation 900 packages scripts/build.sh mutation-early-ack mqttproxy
   stage mutation 600 build-mutation,python,kafka \
     tests/system/expect_lost_acks.sh "$ROOT/build/mutation-early-ack/mqttproxy" "$python"

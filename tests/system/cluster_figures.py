@@ -158,6 +158,48 @@ def latency_row(title: str, values: list[float]) -> Row:
     return title, f"p50 {p50:.2f} ms, p99 {p99:.2f} ms"
 
 
+def takeovers_ms(addresses: list[Address], count: int) -> list[float]:
+    """From CONNECT on another node until the earlier connection is closed."""
+    taken: list[float] = []
+    turn = itertools.cycle(addresses)
+    client = connected(next(turn), "nomad", clean=True)
+    for _ in range(count):
+        begin = time.perf_counter()
+        successor = connected(next(turn), "nomad", clean=True)
+        client.expect_end()
+        taken.append(1000 * (time.perf_counter() - begin))
+        client = successor
+    client.end()
+    return taken
+
+
+def needle(cluster: Cluster, start: Callable[[str], Daemon], kafka: Kafka, options: argparse.Namespace) -> Row:
+    """A session that has missed a few of very many messages comes back to a node that has just started, which has none
+    of them in memory."""
+    connected(cluster.addresses[0], "needle", clean=False).subscribe(("needle", 1)).end()
+    cluster.wait_offline("needle", seen_by=1)
+    before = [node.metrics().total("mqttproxy_downlink_records_total") for node in cluster.nodes]
+    every = options.haystack // options.needles
+    names = ("needle" if number % every == 0 else f"hay/{number % 1000}" for number in range(options.haystack))
+    kafka.write(cluster.topic, *((name, str(number)) for number, name in enumerate(names)))
+    for node, count in zip(cluster.nodes, before):
+        node.wait_metric(count + options.haystack, "mqttproxy_downlink_records_total")
+    with Backend(cluster.nodes[0]) as backend:
+        wait_until(
+            "all is stored as missed", lambda: backend.session("needle").json().get("queued") == options.needles
+        )
+    port = free_port_pair()
+    node = start(documents("node-needle", kafka.address, TOPIC, ("127.0.0.1", port), ("127.0.0.1", port + 1)))
+    wait_until("the node is ready", node.ready)
+    begin = time.perf_counter()
+    with connected(("127.0.0.1", port), "needle", clean=False, session_present=True) as client:
+        client.take(options.needles)
+        seconds = time.perf_counter() - begin
+        client.end()
+    node.stop()
+    return f"a session that missed {options.needles} of {options.haystack:,} messages has them", f"{seconds:.2f} s"
+
+
 def fresh_node(start: Callable[[str], Daemon], kafka: Kafka) -> tuple[float, int]:
     """Seconds from the log line to /readyz 200, and bytes of resident memory then."""
     port = free_port_pair()
@@ -207,6 +249,9 @@ def measure(options: argparse.Namespace, directory: Path, kafka: Kafka) -> Itera
             "HTTP to device, mode kafka", latencies_ms(cluster.nodes[1], cluster.addresses[0], options.publishes)
         )
 
+        yield latency_row("takeover by another node", takeovers_ms(cluster.addresses, options.takeovers))
+        yield needle(cluster, start, kafka, options)
+
         empty_seconds, empty_rss = fresh_node(start, kafka)
         yield "start to ready, no sessions", f"{empty_seconds:.2f} s"
         begin = time.perf_counter()
@@ -231,6 +276,9 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=100_000, help="sessions that are stored (%(default)s)")
     parser.add_argument("--returning", type=int, default=10_000, help="of these come back at once (%(default)s)")
     parser.add_argument("--missed", type=int, default=100, help="messages each of them has missed (%(default)s)")
+    parser.add_argument("--takeovers", type=int, default=500, help="takeovers to measure (%(default)s)")
+    parser.add_argument("--haystack", type=int, default=1_000_000, help="messages of which … (%(default)s)")
+    parser.add_argument("--needles", type=int, default=100, help="… one session has missed so many (%(default)s)")
     parser.add_argument("--publishes", type=int, default=2_000, help="messages to measure latency with (%(default)s)")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -85,6 +85,18 @@ void World::heal() {
   for (int i = 0; i < 3; ++i) all({Do::Round, Do::Stewards});  // two rounds later what is now is before the checkpoint
 }
 
+/// An hour later what the dead have said is taken away, and changes nothing.
+void World::bury() {
+  act(Do::Elapse, 0, 3'601);
+  for (int i = 0; i < 2; ++i) {  // then what is said now is read back
+    for (const Do step : {Do::Round, Do::Stewards, Do::Expire}) {
+      for (const std::size_t number : running()) act(step, number);
+      settle();
+    }
+  }
+  check_offline();
+}
+
 std::vector<std::size_t> World::running() const {
   std::vector<std::size_t> numbers;
   for (std::size_t i = 0; i < places_.size(); ++i) {
@@ -118,6 +130,7 @@ void World::finish() {
     }
     heal();
     check_offline();
+    if (below(2) == 0) bury();
     for (std::size_t p = 0; p < shared_.sessions.size(); ++p) act(Do::Compact, 0, p);
   }
   notices_ = false;  // rule 17: whoever is served twice is found out by the later claim alone

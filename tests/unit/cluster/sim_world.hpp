@@ -93,6 +93,7 @@ class World {
   void start_with_promises();
   void settle();
   void heal();
+  void bury();
   void finish();
   void check_offline();
   void check_clients();
