@@ -110,3 +110,29 @@ def test_what_kafka_has_deleted_is_counted_and_the_rest_arrives(
     lost = "mqttproxy_session_references_lost_total"
     wait_until("what was lost is counted", lambda: cluster.metric(lost) > 0)
     assert cluster.metric(lost) == deleted
+
+
+def test_partitions_added_to_the_downlink_topic_lose_no_message(
+    new_cluster: Callable[..., Cluster], kafka: Kafka
+) -> None:
+    cluster = new_cluster(kafka, partitions=2)
+    persistent(cluster.addresses[A], "away", ("t/+", 1)).end()
+    here = persistent(cluster.addresses[A], "here", ("t/+", 1))
+    kafka.write(cluster.topic, ("t/0", "0"), partition=1)
+    kafka.add_partitions(cluster.topic, 6)
+    for partition in range(1, 6):  # also before a node knows of it
+        kafka.write(cluster.topic, (f"t/{partition}", str(partition)), partition=partition)
+    assert sorted(sequences(here, 6)) == list(range(6))
+    here.end()
+    with Backend(cluster.nodes[B]) as backend:
+        wait_until("all is stored as missed", lambda: backend.session("away").json().get("queued") == 6)
+    cluster.nodes[A].kill()  # whoever looks after the session now
+    with resumed(cluster.addresses[C], "away") as client:
+        assert sorted(sequences(client, 6)) == list(range(6))
+        kafka.write(cluster.topic, ("t/6", "6"), partition=5)
+        assert sequences(client, 1) == [6]
+        client.end()
+    cluster.wait_offline("here", seen_by=B)
+    with resumed(cluster.addresses[B], "here") as client:
+        assert sequences(client, 1) == [6]  # nothing else was owed
+        client.end()
