@@ -268,7 +268,7 @@ void ClusterImpl::collect(metrics::Scrape& scrape) const {
   gauge("mqttproxy_recoveries_waiting", "Of them, under way.", history[HistoryEvent::Waiting].get());
   scrape.counter("mqttproxy_session_references_lost_total", "Missed messages that Kafka does not keep any more.",
                  static_cast<double>(history[HistoryEvent::ReferencesLost].get()));
-  scrape.counter("mqttproxy_recoveries_cut_total", "Searches that began below what Kafka keeps.",
+  scrape.counter("mqttproxy_recoveries_cut_total", "Times a partition was searched below what Kafka keeps.",
                  static_cast<double>(history[HistoryEvent::ScansCut].get()));
   scrape.counter("mqttproxy_history_messages_total", "Missed messages found.",
                  static_cast<double>(history[HistoryEvent::FromMemory].get()), {{"from", "memory"}});

@@ -345,13 +345,21 @@ void History::on_range(const kafka::OffsetRange& range, const std::vector<PastMe
 void History::on_range_end(const kafka::OffsetRange& range, std::int64_t oldest) {
   Lane& read = lane(range.partition);
   read.reading = false;
-  if (oldest > range.from && read.scanning) {
-    counters_[HistoryEvent::ScansCut].add();
-    spdlog::warn("downlink partition={} offsets={} to {} are gone from Kafka: sessions that need them go on at {}",
-                 range.partition, range.from, std::min(oldest, range.to), oldest);
-  }
+  if (oldest > range.from) settle_deleted(range, oldest);
   settle_lost(range.partition, read.read_at, range.to);
   advance(range.partition, read.read_at, range.to);
+}
+
+/// Kafka keeps nothing below `oldest`: to ask for each piece of it would cost an error each time. What is still in
+/// memory is there all the same, and so will be what the stream has yet to come to, in a topic made anew.
+void History::settle_deleted(const kafka::OffsetRange& range, std::int64_t oldest) {
+  const Lane& read = lane(range.partition);
+  const std::int64_t kept = std::min(oldest, read.floor);
+  if (read.scanning) counters_[HistoryEvent::ScansCut].add();
+  spdlog::warn("downlink partition={} is gone from Kafka below offset={}: sessions that have missed more go on there",
+               range.partition, oldest);
+  settle_lost(range.partition, 0, kept);
+  advance(range.partition, 0, kept);
 }
 
 }  // namespace mqttproxy::cluster

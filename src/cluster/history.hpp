@@ -32,7 +32,7 @@ enum class HistoryEvent : std::uint8_t {
   FromMemory,      // messages found in memory
   FromKafka,       // … and read again
   ReferencesLost,  // below the topic's retention, or where the stream never came
-  ScansCut,        // the stretch to search began below the topic's retention
+  ScansCut,        // times that a partition was searched below the topic's retention, whoever for
   MemoryMessages,  // gauge
   MemoryBytes,     // gauge
   Waiting,         // gauge: recoveries under way
@@ -116,6 +116,7 @@ class History {
 
   void settle_at(std::int32_t partition, std::int64_t offset, const downlink::MessagePtr& message);
   void settle_lost(std::int32_t partition, std::int64_t from, std::int64_t to);
+  void settle_deleted(const kafka::OffsetRange& range, std::int64_t oldest);
   void settle(const Point& point, const downlink::MessagePtr& message, bool lost);
   void begin_scan(JobId id, Job& job);
   void match(std::int32_t partition, std::int64_t from, const downlink::MessagePtr& message);

@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 /// The downlink topic is scripted: what Kafka is asked to read is noted, and answered by hand.
 class HistoryTest : public ::testing::Test {
@@ -301,6 +302,88 @@ TEST_F(HistoryTest, a_range_that_is_gone_altogether_ends_the_wait) {
   EXPECT_EQ(count(HistoryEvent::ReferencesLost), 1U);
   EXPECT_EQ(count(HistoryEvent::ScansCut), 0U) << "nobody searched there";
   EXPECT_THAT(got, ElementsAre("end"));
+}
+
+TEST_F(HistoryTest, what_is_below_the_retention_takes_one_read_however_much_it_is) {
+  begin(kPlenty, {2'000'000});
+  Recovery owed{{{"a", mqtt::Qos::AtLeastOnce}}, {}, {1'000'000}, {1'300'000}};
+  for (std::int64_t i = 0; i < 300; ++i) owed.references.push_back({0, i * 1'000, 0});
+  owed.references.push_back({0, 1'200'007, 3});
+  recover(owed);
+  scan({5}, {1'200'003});
+  scan({5}, {40'000});
+  pump();
+  bring_end(1'200'000);
+  EXPECT_EQ(count(HistoryEvent::ReferencesLost), 300U);
+  EXPECT_EQ(count(HistoryEvent::ScansCut), 1U);
+  EXPECT_THAT(got, ElementsAre("end")) << "the search that was to end at 40,000";
+  EXPECT_EQ(reads.size(), 2U);
+  EXPECT_EQ(last_read(), "0:1200000-1200008");
+  got.clear();
+  bring(1'200'000, 1'200'008);
+  bring_end();
+  EXPECT_THAT(got, UnorderedElementsAre("0:1200000", "0:1200001", "0:1200002", "end", "0:1200007#3"));
+  got.clear();
+  EXPECT_EQ(last_read(), "0:1000000-1005000") << "who had to wait for a reference begins now";
+  bring_end(1'200'000);
+  EXPECT_EQ(last_read(), "0:1200000-1205000");
+}
+
+TEST_F(HistoryTest, who_is_below_the_retention_while_what_is_kept_is_read_goes_on_where_it_begins) {
+  begin(kPlenty, {100});
+  scan({10}, {40});
+  pump();
+  bring(30, 33);
+  got.clear();
+  scan({12}, {32});
+  recover({{}, {{0, 20}, {0, 31, 5}}, {}, {}});
+  bring(33, 40);
+  got.clear();
+  bring_end(30);
+  EXPECT_EQ(count(HistoryEvent::ReferencesLost), 1U);
+  EXPECT_EQ(last_read(), "0:30-32");
+  bring(30, 32);
+  bring_end();
+  EXPECT_THAT(got, ElementsAre("0:30", "0:31", "end", "0:31#5", "end"));
+}
+
+TEST_F(HistoryTest, what_is_in_memory_outlives_its_deletion) {
+  begin(kPlenty, {100});
+  add(100, 103);
+  recover({{{"a", mqtt::Qos::AtLeastOnce}}, {{0, 10}, {0, 105, 4}}, {50}, {103}});
+  scan({10}, {103});
+  pump();
+  bring_end(1'000);  // the stream has not come there
+  EXPECT_THAT(got, ElementsAre("0:100", "0:101", "0:102", "end"));
+  EXPECT_EQ(count(HistoryEvent::ReferencesLost), 1U);
+  got.clear();
+  add(105, 106);
+  pump();
+  bring_end(1'000);
+  EXPECT_THAT(got, ElementsAre("0:105#4", "0:100", "0:101", "0:102", "end"));
+}
+
+TEST_F(HistoryTest, what_a_topic_made_anew_keeps_says_nothing_of_what_is_yet_to_come) {
+  begin(kPlenty, {100});
+  recover({{}, {{0, 10}, {0, 50, 4}}, {}, {}});
+  pump();
+  EXPECT_EQ(last_read(), "0:10-51");
+  bring(10, 11);
+  history->add(message(0, 7));
+  recover({{}, {{0, 60, 5}, {0, 5, 6}}, {}, {}});
+  bring_end(70);
+  EXPECT_EQ(count(HistoryEvent::ReferencesLost), 2U) << "50 was in the range, 5 is below what is in memory";
+  add(60, 61);
+  pump();
+  EXPECT_THAT(got, ElementsAre("0:10", "end", "0:60#5", "end"));
+}
+
+TEST_F(HistoryTest, a_topic_made_anew_that_ends_below_a_range_settles_that_range_only) {
+  begin(kPlenty, {10'000});
+  recover({{}, {{0, 10}, {0, 5'000, 4}}, {}, {}});
+  pump();
+  bring_end(5);
+  EXPECT_EQ(last_read(), "0:5000-5001");
 }
 
 TEST_F(HistoryTest, a_cancelled_recovery_is_not_heard_of) {
