@@ -104,7 +104,9 @@ class History {
     bool begun = false;
     std::map<std::int64_t, std::vector<Point>> points;  // references by offset
     std::set<JobId> scans;                              // jobs with something to scan here
-    std::int64_t cursor = 0;                            // of the reads from Kafka
+    std::int64_t sweep = 0;                             // where the sweep of the reads from Kafka goes on
+    std::int64_t turn = 0;                              // … and where the other places' turn does
+    std::int64_t sweep_ahead = 0;                       // what the sweep has had more than the others, as offsets
     std::int64_t read_at = 0;                           // of the read under way: the next offset
     bool reading = false;
     bool scanning = false;  // … and not for references alone
@@ -122,6 +124,9 @@ class History {
   void match(std::int32_t partition, std::int64_t from, const downlink::MessagePtr& message);
   void advance(std::int32_t partition, std::int64_t from, std::int64_t to);
   bool scan_recent(std::int32_t partition);
+  [[nodiscard]] std::int64_t next_place(std::int32_t partition, std::int64_t least) const;
+  [[nodiscard]] std::int64_t next_other(std::int32_t partition, std::int64_t sweep, std::int64_t sweep_to) const;
+  [[nodiscard]] std::int64_t reach(std::int32_t partition, std::int64_t from) const;
   void plan_read(std::int32_t partition);
   void flush();
   void finish(JobId id);

@@ -1,5 +1,6 @@
 #include "cluster/history.hpp"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -43,9 +44,7 @@ class HistoryTest : public ::testing::Test {
     });
   }
   /// Of what matches "a".
-  History::JobId scan(Offsets from, Offsets to) {
-    return recover({{{"a", mqtt::Qos::AtLeastOnce}}, {}, std::move(from), std::move(to)});
-  }
+  History::JobId scan(Offsets from, Offsets to) { return recover(search(std::move(from), std::move(to))); }
   void pump() {
     while (history->pump()) {
     }
@@ -62,6 +61,19 @@ class HistoryTest : public ::testing::Test {
   void bring_end(std::int64_t oldest = 0) {
     history->on_range_end(reads.back(), oldest);
     pump();
+  }
+  /// Kafka has no record that anybody wants, and says so until `done`; how many reads that takes.
+  std::size_t reads_until(const bool& done, std::size_t most = 10'000) {
+    std::size_t served = 0;
+    for (pump(); !done && served < most; ++served) bring_end();
+    return served;
+  }
+  /// Sets `done` in the end.
+  void watch(const Recovery& recovery, bool& done) {
+    history->recover("p", recovery, [&done](const std::vector<Recovered>&, bool complete) { done = complete; });
+  }
+  static Recovery search(Offsets from, Offsets to) {
+    return {{{"a", mqtt::Qos::AtLeastOnce}}, {}, std::move(from), std::move(to)};
   }
   [[nodiscard]] std::string last_read() const {
     return std::to_string(reads.back().partition) + ":" + std::to_string(reads.back().from) + "-" +
@@ -168,6 +180,58 @@ TEST_F(HistoryTest, a_long_stretch_is_read_bit_by_bit) {
   }
   EXPECT_EQ(got.size(), 12'001U);
   EXPECT_EQ(got.back(), "end");
+}
+
+TEST_F(HistoryTest, a_reference_does_not_wait_for_a_long_search) {
+  begin(kPlenty, {1'000'000});
+  scan({0}, {1'000'000});
+  pump();
+  bring_end();
+  bool done = false;
+  watch({{}, {{0, 10}}, {}, {}}, done);
+  EXPECT_EQ(reads_until(done), 2U) << "the read under way, and its own";
+}
+
+TEST_F(HistoryTest, a_session_that_missed_little_does_not_wait_for_long_searches) {
+  begin(kPlenty, {1'000'000});
+  bool first = false;
+  bool second = false;
+  watch(search({0}, {1'000'000}), first);
+  watch(search({500'000}, {1'000'000}), second);
+  pump();
+  Recovery missed = search({999'900}, {1'000'000});
+  for (std::int64_t i = 0; i < 100; ++i) missed.references.push_back({0, i * 10'000 + 7, 0});
+  bool done = false;
+  watch(missed, done);
+  EXPECT_LT(reads_until(done), 140U) << "a hundred for itself";
+  EXPECT_FALSE(first || second);
+}
+
+TEST_F(HistoryTest, long_searches_go_on_while_others_come) {
+  begin(kPlenty, {200'000});
+  bool low = false;
+  bool high = false;
+  watch(search({0}, {200'000}), low);
+  watch(search({100'000}, {200'000}), high);
+  pump();
+  std::size_t served = 0;
+  for (; !(low && high) && served < 10'000; ++served) {
+    scan({0}, {20'000});
+    recover({{}, {{0, 1'000}, {0, 150'000}}, {}, {}});
+    bring_end();
+  }
+  EXPECT_LE(served, 2U * (40U + 60U)) << "two sweeps from where the first began, and as much for the others";
+}
+
+TEST_F(HistoryTest, long_searches_share_what_they_read) {
+  begin(kPlenty, {1'000'000});
+  std::array<bool, 100> done{};
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    watch(search({static_cast<std::int64_t>(i) * 10'000}, {1'000'000}), done[i]);
+  }
+  std::size_t served = 0;
+  for (const bool& each : done) served += reads_until(each);
+  EXPECT_LE(served, 400U) << "of 200 with one sweep alone, and of 10,100 each for itself";
 }
 
 TEST_F(HistoryTest, who_comes_while_a_range_is_read_gets_the_rest_and_then_the_beginning) {
