@@ -11,10 +11,6 @@ namespace {
 /// Offsets looked at before other things have their turn.
 constexpr std::int64_t kScannedPerTurn = 4'096;
 
-bool scans(const Offsets& at, const Offsets& to, std::int32_t partition) noexcept {
-  return offset_in(at, partition) < offset_in(to, partition);
-}
-
 }  // namespace
 
 History::History(std::size_t memory_bytes, Read read) : memory_bytes_(memory_bytes), read_(std::move(read)) {}
@@ -79,10 +75,9 @@ History::JobId History::recover(const std::string& proxy, const Recovery& recove
   Job& job = jobs_[id];
   job.sink = std::move(sink);
   job.proxy = proxy;
-  job.filters = recovery.filters;
-  job.at = recovery.from;
-  job.to = recovery.to;
-  for (const Reference& reference : recovery.references) job.owed.push_back({reference, nullptr});
+  job.waiting = std::make_unique<Waiting>(
+      Waiting{.owed = {}, .missing = 0, .filters = recovery.filters, .from = recovery.from, .to = recovery.to});
+  for (const Reference& reference : recovery.references) job.waiting->owed.push_back({reference, nullptr});
   counters_[HistoryEvent::Recoveries].add();
   counters_[HistoryEvent::Waiting].add();
   seek_owed(id, job);
@@ -92,12 +87,14 @@ History::JobId History::recover(const std::string& proxy, const Recovery& recove
 void History::cancel(JobId id) {
   Job* job = find(id);
   if (job == nullptr) return;
-  for (std::size_t i = 0; job->missing != 0 && i < job->owed.size(); ++i) {
-    Lane& owing = lane(job->owed[i].reference.partition);
-    const auto it = owing.points.find(job->owed[i].reference.offset);
-    if (it == owing.points.end()) continue;
-    std::erase_if(it->second, [id](const Point& point) { return point.job == id; });
-    if (it->second.empty()) owing.points.erase(it);
+  if (job->waiting) {
+    for (const Owed& owed : job->waiting->owed) {
+      auto& points = lane(owed.reference.partition).points;
+      const auto it = points.find(owed.reference.offset);
+      if (it == points.end()) continue;
+      std::erase_if(it->second, [id](const Point& point) { return point.job == id; });
+      if (it->second.empty()) points.erase(it);
+    }
   }
   finish(id);
 }
@@ -125,30 +122,36 @@ void History::give_up_beyond() {
 void History::finish(JobId id) {
   Job& job = jobs_.at(id);
   for (const auto filter : job.in_tree) (void)tree_.unsubscribe(filter, id);
-  for (Lane& each : lanes_) each.scans.erase(id);
+  for (std::size_t p = 0; p < job.scans.size(); ++p) {
+    if (job.scans[p] != kNoScan) lanes_[p].scans.remove(job.scans[p]);
+  }
   jobs_.erase(id);
-  due_.erase(id);
   counters_[HistoryEvent::Waiting].sub();
+}
+
+void History::call_soon(JobId id, Job& job) {
+  if (!std::exchange(job.due, true)) due_.push_back(id);
 }
 
 /// Takes from memory what is there; the rest waits for Kafka, or for the stream to come there.
 void History::seek_owed(JobId id, Job& job) {
-  for (std::size_t i = 0; i < job.owed.size(); ++i) {
-    const Reference& wanted = job.owed[i].reference;
+  Waiting& waiting = *job.waiting;
+  for (std::size_t i = 0; i < waiting.owed.size(); ++i) {
+    const Reference& wanted = waiting.owed[i].reference;
     Lane& owing = lane(wanted.partition);
     if (wanted.offset >= owing.floor && wanted.offset < offset_in(position_, wanted.partition)) {
       const auto it = std::ranges::lower_bound(owing.recent, wanted.offset, {},
                                                [](const downlink::MessagePtr& message) { return message->offset; });
       if (it != owing.recent.end() && (*it)->offset == wanted.offset) {
-        job.owed[i].message = *it;
+        waiting.owed[i].message = *it;
         counters_[HistoryEvent::FromMemory].add();
       }
       continue;  // else it was no message for anybody any more
     }
     owing.points[wanted.offset].push_back({.job = id, .index = i});
-    ++job.missing;
+    ++waiting.missing;
   }
-  if (job.missing == 0) begin_scan(id, job);
+  if (waiting.missing == 0) begin_scan(id, job);
 }
 
 /// `message` stands at `offset`; nullptr when it is none that may be delivered.
@@ -170,28 +173,31 @@ void History::settle_lost(std::int32_t partition, std::int64_t from, std::int64_
 void History::settle(const Point& point, const downlink::MessagePtr& message, bool lost) {
   Job* job = find(point.job);
   if (job == nullptr) return;
-  job->owed[point.index].message = message;
+  job->waiting->owed[point.index].message = message;
   if (lost) counters_[HistoryEvent::ReferencesLost].add();
-  if (--job->missing == 0) begin_scan(point.job, *job);
+  if (--job->waiting->missing == 0) begin_scan(point.job, *job);
 }
 
 /// The references are complete; what matches comes behind them.
 void History::begin_scan(JobId id, Job& job) {
-  for (Owed& owed : job.owed) {
+  const std::unique_ptr<Waiting> waited = std::move(job.waiting);
+  for (Owed& owed : waited->owed) {
     if (owed.message) job.found.push_back({std::move(owed.message), owed.reference.packet_id});
   }
-  std::vector<Owed>().swap(job.owed);
-  job.scanning = true;
-  due_.insert(id);
-  if (job.filters.empty()) {
-    job.to.clear();
-    return;
-  }
-  for (std::size_t p = 0; p < job.to.size(); ++p) {
+  if (!waited->filters.empty()) add_scans(id, job, *waited);
+  if (!job.found.empty() || job.scanning == 0) call_soon(id, job);
+}
+
+void History::add_scans(JobId id, Job& job, const Waiting& waited) {
+  job.scans.assign(waited.to.size(), kNoScan);
+  for (std::size_t p = 0; p < waited.to.size(); ++p) {
     const auto partition = static_cast<std::int32_t>(p);
-    if (scans(job.at, job.to, partition)) lane(partition).scans.insert(id);
+    const std::int64_t from = offset_in(waited.from, partition);
+    if (from >= waited.to[p]) continue;
+    job.scans[p] = lane(partition).scans.add(id, from, waited.to[p]);
+    ++job.scanning;
   }
-  for (const Filter& filter : job.filters) {
+  for (const Filter& filter : waited.filters) {
     const auto added = tree_.subscribe(filter.text, id, filter.granted);
     if (added.is_new) job.in_tree.push_back(added.filter);
   }
@@ -202,49 +208,35 @@ void History::begin_scan(JobId id, Job& job) {
 /// Of a pass that began at `from`: who came later and wants what was before waits for the next one.
 void History::match(std::int32_t partition, std::int64_t from, const downlink::MessagePtr& message) {
   if (message->qos == mqtt::Qos::AtMostOnce) return;  // nobody is owed those
+  const auto index = static_cast<std::size_t>(partition);
   tree_.match(message->topic, [&](JobId id, mqtt::Qos granted) {
     Job& job = jobs_.at(id);
-    const std::int64_t offset = message->offset;
     if (granted == mqtt::Qos::AtMostOnce || job.proxy != message->proxy) return;
-    const std::int64_t at = offset_in(job.at, partition);
-    if (at < from || offset < at || offset >= offset_in(job.to, partition)) return;
-    if (job.last_partition == partition && job.last_offset == offset) return;
+    if (index >= job.scans.size() || job.scans[index] == kNoScan) return;
+    if (!lanes_[index].scans.wants(job.scans[index], from, message->offset)) return;
+    if (job.last_partition == partition && job.last_offset == message->offset) return;
     job.last_partition = partition;
-    job.last_offset = offset;
+    job.last_offset = message->offset;
     job.found.push_back({message, 0});
+    call_soon(id, job);
   });
 }
 
 /// [from, to) was looked at.
 void History::advance(std::int32_t partition, std::int64_t from, std::int64_t to) {
-  Lane& scanned = lane(partition);
-  for (auto it = scanned.scans.begin(); it != scanned.scans.end();) {
-    Job& job = jobs_.at(*it);
-    const std::int64_t at = offset_in(job.at, partition);
-    if (at < from || at >= to) {
-      ++it;
-      continue;
-    }
-    set_offset(job.at, partition, std::min(to, offset_in(job.to, partition)));
-    due_.insert(*it);
-    it = scans(job.at, job.to, partition) ? std::next(it) : scanned.scans.erase(it);
+  for (const JobId id : lane(partition).scans.advance(from, to)) {
+    Job& job = jobs_.at(id);
+    job.scans[static_cast<std::size_t>(partition)] = kNoScan;
+    if (--job.scanning == 0) call_soon(id, job);
   }
 }
 
 bool History::scan_recent(std::int32_t partition) {
   Lane& recent = lane(partition);
   const std::int64_t position = offset_in(position_, partition);
-  std::int64_t from = position;
-  std::int64_t to = 0;
-  for (const JobId id : recent.scans) {
-    const Job& job = jobs_.at(id);
-    const std::int64_t at = offset_in(job.at, partition);
-    if (at < recent.floor || at >= position) continue;
-    from = std::min(from, at);
-    to = std::max(to, offset_in(job.to, partition));
-  }
-  to = std::min({to, position, from + kScannedPerTurn});
-  if (from >= to) return false;
+  const std::int64_t from = recent.scans.next(recent.floor);
+  if (from >= position) return false;
+  const std::int64_t to = recent.scans.reach(from, from, 0, std::min(position, from + kScannedPerTurn));
   auto it = std::ranges::lower_bound(recent.recent, from, {},
                                      [](const downlink::MessagePtr& message) { return message->offset; });
   for (; it != recent.recent.end() && (*it)->offset < to; ++it) match(partition, from, *it);
@@ -267,17 +259,16 @@ void History::flush() {
   for (const JobId id : std::exchange(due_, {})) {
     Job* job = find(id);
     if (job == nullptr) continue;
-    const bool complete =
-        job->scanning && std::ranges::none_of(lanes_, [id](const Lane& each) { return each.scans.contains(id); });
+    job->due = false;
     std::vector<Recovered> found = std::exchange(job->found, {});
-    if (found.empty() && !complete) continue;
-    if (!complete) {
+    const bool complete = !job->waiting && job->scanning == 0;
+    if (complete) {
+      const Sink sink = std::move(job->sink);
+      finish(id);
+      sink(std::move(found), true);
+    } else if (!found.empty()) {
       job->sink(std::move(found), false);
-      continue;
     }
-    const Sink sink = std::move(job->sink);
-    finish(id);
-    sink(std::move(found), true);
   }
 }
 

@@ -2,13 +2,13 @@
 // sessions wait for is read once, in the order of the offsets.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
-#include <set>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -18,6 +18,8 @@
 #include "mqttproxy/kafka/range_reader.hpp"
 #include "mqttproxy/metrics/metrics.hpp"
 #include "mqttproxy/mqtt/subscription_tree.hpp"
+
+#include "scans.hpp"
 
 namespace mqttproxy::cluster {
 
@@ -75,23 +77,30 @@ class History {
   [[nodiscard]] const HistoryCounters& counters() const noexcept { return counters_; }
 
  private:
+  static constexpr Scans::Id kNoScan = std::numeric_limits<Scans::Id>::max();
+
   struct Owed {
     Reference reference;
     downlink::MessagePtr message;
   };
+  struct Waiting {  // for references; what is searched afterwards
+    std::vector<Owed> owed;
+    std::size_t missing = 0;  // of them, not found yet
+    std::vector<Filter> filters;
+    Offsets from;
+    Offsets to;
+  };
   struct Job {
     Sink sink;
     std::string proxy;
-    std::vector<Filter> filters;
+    std::unique_ptr<Waiting> waiting;  // null once it searches
     std::vector<mqtt::SubscriptionTree::FilterId> in_tree;
-    std::vector<Owed> owed;
-    std::size_t missing = 0;  // of them, not found yet
-    Offsets at;               // scanned up to here
-    Offsets to;
+    std::vector<Scans::Id> scans;  // by partition; kNoScan where there is none, or none any more
+    std::size_t scanning = 0;      // how many there are
     std::vector<Recovered> found;
     std::int64_t last_offset = -1;  // of the last match, for filters that overlap
     std::int32_t last_partition = -1;
-    bool scanning = false;
+    bool due = false;
   };
   struct Point {
     JobId job;
@@ -103,17 +112,18 @@ class History {
     std::int64_t floor = 0;  // every message from here on is in `recent`
     bool begun = false;
     std::map<std::int64_t, std::vector<Point>> points;  // references by offset
-    std::set<JobId> scans;                              // jobs with something to scan here
-    std::int64_t sweep = 0;                             // where the sweep of the reads from Kafka goes on
-    std::int64_t turn = 0;                              // … and where the other places' turn does
-    std::int64_t sweep_ahead = 0;                       // what the sweep has had more than the others, as offsets
-    std::int64_t read_at = 0;                           // of the read under way: the next offset
+    Scans scans;
+    std::int64_t sweep = 0;        // where the sweep of the reads from Kafka goes on
+    std::int64_t turn = 0;         // … and where the other places' turn does
+    std::int64_t sweep_ahead = 0;  // what the sweep has had more than the others, as offsets
+    std::int64_t read_at = 0;      // of the read under way: the next offset
     bool reading = false;
     bool scanning = false;  // … and not for references alone
   };
 
   [[nodiscard]] Lane& lane(std::int32_t partition);
   [[nodiscard]] Job* find(JobId job);
+  void call_soon(JobId id, Job& job);
   void seek_owed(JobId id, Job& job);
 
   void settle_at(std::int32_t partition, std::int64_t offset, const downlink::MessagePtr& message);
@@ -121,6 +131,7 @@ class History {
   void settle_deleted(const kafka::OffsetRange& range, std::int64_t oldest);
   void settle(const Point& point, const downlink::MessagePtr& message, bool lost);
   void begin_scan(JobId id, Job& job);
+  void add_scans(JobId id, Job& job, const Waiting& waited);
   void match(std::int32_t partition, std::int64_t from, const downlink::MessagePtr& message);
   void advance(std::int32_t partition, std::int64_t from, std::int64_t to);
   bool scan_recent(std::int32_t partition);
@@ -134,7 +145,7 @@ class History {
 
   const std::size_t memory_bytes_;
   const Read read_;
-  std::vector<Lane> lanes_;
+  std::deque<Lane> lanes_;  // by partition; references to them stay while they become more
   Offsets position_;
   std::deque<std::int32_t> order_;  // partitions of what is in memory, oldest first
   std::size_t bytes_ = 0;
@@ -142,7 +153,7 @@ class History {
   std::unordered_map<JobId, Job> jobs_;
   JobId next_job_ = 1;
   mqtt::SubscriptionTree tree_;  // filters of the jobs that scan
-  std::set<JobId> due_;          // jobs whose sink has something to get
+  std::vector<JobId> due_;       // jobs whose sink has something to get
   HistoryCounters counters_;
 };
 

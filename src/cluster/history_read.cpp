@@ -1,6 +1,5 @@
 // What is no longer in memory is read from Kafka again.
 #include <algorithm>
-#include <limits>
 
 #include "mqttproxy/util/log.hpp"
 
@@ -14,7 +13,7 @@ namespace {
 constexpr std::int64_t kReadAtOnce = 5'000;
 /// … and goes over what nobody wants rather than seeking beyond it: a seek costs as much as this many records.
 constexpr std::int64_t kReadOver = 500;
-constexpr std::int64_t kNowhere = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kNowhere = Scans::kNowhere;
 
 }  // namespace
 
@@ -22,11 +21,8 @@ constexpr std::int64_t kNowhere = std::numeric_limits<std::int64_t>::max();
 std::int64_t History::next_place(std::int32_t partition, std::int64_t least) const {
   const Lane& wanted = lanes_[static_cast<std::size_t>(partition)];
   const auto point = wanted.points.lower_bound(least);
-  std::int64_t next = point == wanted.points.end() ? kNowhere : point->first;
-  for (const JobId id : wanted.scans) {
-    const std::int64_t at = offset_in(jobs_.at(id).at, partition);
-    if (at >= least) next = std::min(next, at);
-  }
+  std::int64_t next = wanted.scans.next(least);
+  if (point != wanted.points.end()) next = std::min(next, point->first);
   return next < wanted.floor ? next : kNowhere;
 }
 
@@ -49,13 +45,7 @@ std::int64_t History::reach(std::int32_t partition, std::int64_t from) const {
     if (point->first - to > kReadOver) break;
     to = point->first + 1;
   }
-  for (const JobId id : wanted.scans) {
-    const Job& job = jobs_.at(id);
-    if (offset_in(job.at, partition) >= from && offset_in(job.at, partition) <= to + kReadOver) {
-      to = std::max(to, std::min(offset_in(job.to, partition), end));
-    }
-  }
-  return to;
+  return wanted.scans.reach(from, to, kReadOver, end);
 }
 
 /// Half of what Kafka reads is for a sweep that goes upwards and then round again: it takes along all who are on its
@@ -82,10 +72,7 @@ void History::plan_read(std::int32_t partition) {
     wanted.sweep_ahead -= cost;
   }
   wanted.reading = true;
-  wanted.scanning = std::ranges::any_of(wanted.scans, [&](JobId id) {
-    const std::int64_t at = offset_in(jobs_.at(id).at, partition);
-    return at >= from && at < to;
-  });
+  wanted.scanning = wanted.scans.next(from) < to;
   wanted.read_at = from;
   read_({partition, from, to});
 }
