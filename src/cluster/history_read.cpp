@@ -79,9 +79,12 @@ void History::plan_read(std::int32_t partition) {
 
 void History::on_range(const kafka::OffsetRange& range, const std::vector<PastMessage>& messages) {
   Lane& read = lane(range.partition);
+  // The references first: who has all of his begins to search, perhaps further down in what has come.
   for (const PastMessage& past : messages) {
     settle_lost(range.partition, read.read_at, past.offset);
     settle_at(range.partition, past.offset, past.message);
+  }
+  for (const PastMessage& past : messages) {
     if (past.message == nullptr) continue;
     counters_[HistoryEvent::FromKafka].add();
     match(range.partition, read.read_at, past.message);
