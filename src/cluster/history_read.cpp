@@ -108,10 +108,10 @@ void History::on_range_end(const kafka::OffsetRange& range, std::int64_t oldest)
 void History::settle_deleted(const kafka::OffsetRange& range, std::int64_t oldest) {
   const Lane& read = lane(range.partition);
   const std::int64_t kept = std::min(oldest, read.floor);
-  if (read.scanning) counters_[HistoryEvent::ScansCut].add();
   spdlog::warn("downlink partition={} is gone from Kafka below offset={}: sessions that have missed more go on there",
                range.partition, oldest);
-  settle_lost(range.partition, 0, kept);
+  settle_lost(range.partition, 0, kept);  // and who has waited for these alone begins to search, perhaps as far down
+  if (read.scanning || read.scans.next(0) < kept) counters_[HistoryEvent::ScansCut].add();
   advance(range.partition, 0, kept);
 }
 

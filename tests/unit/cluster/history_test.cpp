@@ -422,6 +422,16 @@ TEST_F(HistoryTest, who_is_below_the_retention_while_what_is_kept_is_read_goes_o
   EXPECT_THAT(got, UnorderedElementsAre("0:30", "0:31", "end", "0:31#5", "end"));
 }
 
+TEST_F(HistoryTest, who_loses_his_references_searches_no_further_down_than_what_is_kept) {
+  begin(kPlenty, {100});
+  recover({{{"a", mqtt::Qos::AtLeastOnce}}, {{0, 10}}, {20}, {52}});
+  pump();
+  bring_end(50);
+  EXPECT_EQ(count(HistoryEvent::ScansCut), 1U);
+  EXPECT_EQ(last_read(), "0:50-52");
+  EXPECT_EQ(reads.size(), 2U);
+}
+
 TEST_F(HistoryTest, what_is_in_memory_outlives_its_deletion) {
   begin(kPlenty, {100});
   add(100, 103);
