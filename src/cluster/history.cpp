@@ -77,7 +77,7 @@ History::JobId History::recover(const std::string& proxy, const Recovery& recove
   job.proxy = proxy;
   job.waiting = std::make_unique<Waiting>(
       Waiting{.owed = {}, .missing = 0, .filters = recovery.filters, .from = recovery.from, .to = recovery.to});
-  for (const Reference& reference : recovery.references) job.waiting->owed.push_back({reference, nullptr});
+  for (const Reference& reference : recovery.references) job.waiting->owed.push_back({reference, 0, nullptr});
   counters_[HistoryEvent::Recoveries].add();
   counters_[HistoryEvent::Waiting].add();
   seek_owed(id, job);
@@ -88,15 +88,17 @@ void History::cancel(JobId id) {
   Job* job = find(id);
   if (job == nullptr) return;
   if (job->waiting) {
-    for (const Owed& owed : job->waiting->owed) {
-      auto& points = lane(owed.reference.partition).points;
-      const auto it = points.find(owed.reference.offset);
-      if (it == points.end()) continue;
-      std::erase_if(it->second, [id](const Point& point) { return point.job == id; });
-      if (it->second.empty()) points.erase(it);
-    }
+    for (const Owed& owed : job->waiting->owed) wait_no_more(id, owed);
   }
   finish(id);
+}
+
+void History::wait_no_more(JobId id, const Owed& owed) {
+  auto& points = lane(owed.reference.partition).points;
+  const auto it = points.find(owed.reference.offset);
+  if (it == points.end() || owed.index >= it->second.all.size() || it->second.all[owed.index].job != id) return;
+  it->second.all[owed.index].job = 0;
+  if (--it->second.waiting == 0) points.erase(it);
 }
 
 void History::give_up_beyond() {
@@ -106,12 +108,13 @@ void History::give_up_beyond() {
     std::vector<Point> lost;
     auto& points = lanes_[p].points;
     for (auto it = points.lower_bound(position); it != points.end();) {
-      auto& waiting = it->second;
-      const auto old = std::partition(waiting.begin(), waiting.end(), [](const Point& point) { return !point.beyond; });
-      lost.insert(lost.end(), old, waiting.end());
-      waiting.erase(old, waiting.end());
-      for (Point& point : waiting) point.beyond = true;
-      it = waiting.empty() ? points.erase(it) : std::next(it);
+      for (Point& point : it->second.all) {
+        if (point.job == 0 || !std::exchange(point.beyond, true)) continue;
+        lost.push_back(point);
+        point.job = 0;
+        --it->second.waiting;
+      }
+      it = it->second.waiting == 0 ? points.erase(it) : std::next(it);
     }
     for (const Point& point : lost) settle(point, nullptr, true);
     given_up += lost.size();
@@ -148,7 +151,10 @@ void History::seek_owed(JobId id, Job& job) {
       }
       continue;  // else it was no message for anybody any more
     }
-    owing.points[wanted.offset].push_back({.job = id, .index = i});
+    Points& points = owing.points[wanted.offset];
+    waiting.owed[i].index = static_cast<std::uint32_t>(points.all.size());
+    points.all.push_back({.job = id, .index = static_cast<std::uint32_t>(i)});
+    ++points.waiting;
     ++waiting.missing;
   }
   if (waiting.missing == 0) begin_scan(id, job);
@@ -158,7 +164,7 @@ void History::seek_owed(JobId id, Job& job) {
 void History::settle_at(std::int32_t partition, std::int64_t offset, const downlink::MessagePtr& message) {
   const auto points = lane(partition).points.extract(offset);
   if (!points) return;
-  for (const Point& point : points.mapped()) settle(point, message, false);
+  for (const Point& point : points.mapped().all) settle(point, message, false);
 }
 
 /// Between `from` and `to` there is nothing any more.
@@ -166,7 +172,7 @@ void History::settle_lost(std::int32_t partition, std::int64_t from, std::int64_
   auto& points = lane(partition).points;
   for (auto it = points.lower_bound(from); it != points.end() && it->first < to; it = points.lower_bound(from)) {
     const auto lost = points.extract(it);
-    for (const Point& point : lost.mapped()) settle(point, nullptr, true);
+    for (const Point& point : lost.mapped().all) settle(point, nullptr, true);
   }
 }
 

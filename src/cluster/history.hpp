@@ -81,6 +81,7 @@ class History {
 
   struct Owed {
     Reference reference;
+    std::uint32_t index = 0;  // among those that wait for it
     downlink::MessagePtr message;
   };
   struct Waiting {  // for references; what is searched afterwards
@@ -103,15 +104,19 @@ class History {
     bool due = false;
   };
   struct Point {
-    JobId job;
-    std::size_t index;    // in owed
+    JobId job;            // 0: waits no more
+    std::uint32_t index;  // in owed
     bool beyond = false;  // at the last give_up_beyond()
+  };
+  struct Points {  // of one offset; none changes its place, for its job knows it
+    std::vector<Point> all;
+    std::size_t waiting = 0;
   };
   struct Lane {  // one downlink partition
     std::deque<downlink::MessagePtr> recent;
     std::int64_t floor = 0;  // every message from here on is in `recent`
     bool begun = false;
-    std::map<std::int64_t, std::vector<Point>> points;  // references by offset
+    std::map<std::int64_t, Points> points;  // references by offset
     Scans scans;
     std::int64_t sweep = 0;        // where the sweep of the reads from Kafka goes on
     std::int64_t turn = 0;         // … and where the other places' turn does
@@ -141,6 +146,7 @@ class History {
   void plan_read(std::int32_t partition);
   void flush();
   void finish(JobId id);
+  void wait_no_more(JobId id, const Owed& owed);
   void trim();
 
   const std::size_t memory_bytes_;

@@ -499,6 +499,23 @@ TEST_F(HistoryTest, a_cancelled_recovery_is_not_heard_of) {
   EXPECT_EQ(count(HistoryEvent::Waiting), 0U);
 }
 
+TEST_F(HistoryTest, others_go_on_waiting_for_what_one_gives_up) {
+  begin(kPlenty, {10});
+  const History::JobId first = recover({{}, {{0, 11, 1}}, {}, {}});
+  recover({{}, {{0, 11, 2}}, {}, {}});
+  history->give_up_beyond();
+  const History::JobId third = recover({{}, {{0, 11, 3}, {0, 11, 4}}, {}, {}});
+  recover({{}, {{0, 11, 5}}, {}, {}});
+  history->cancel(first);
+  history->give_up_beyond();  // the second one's
+  history->cancel(third);
+  add(10, 12);
+  pump();
+  EXPECT_THAT(got, ElementsAre("end", "0:11#5", "end"));
+  EXPECT_EQ(count(HistoryEvent::ReferencesLost), 1U);
+  EXPECT_EQ(count(HistoryEvent::Waiting), 0U);
+}
+
 TEST_F(HistoryTest, a_recovery_may_be_cancelled_by_what_it_brings) {
   begin(kPlenty);
   add(0, 2);
