@@ -143,8 +143,8 @@ void GroupMemberImpl::note_error(rd_kafka_resp_err_t error, const char* text) {
   const bool by_kafka = error > RD_KAFKA_RESP_ERR_NO_ERROR;  // librdkafka's own are negative
   const bool due = by_kafka && (last_log_ == std::chrono::steady_clock::time_point{} || now - last_log_ >= kRepeatLog);
   if (due) last_log_ = now;
-  spdlog::log(due ? spdlog::level::warn : spdlog::level::debug, "kafka member=\"{}\" group={} error: {}",
-              options_.name, options_.group, util::printable(text));
+  spdlog::log(due ? spdlog::level::warn : spdlog::level::debug, "kafka member=\"{}\" group={} error: {}", options_.name,
+              options_.group, util::printable(text));
 }
 
 void GroupMemberImpl::assign(rd_kafka_topic_partition_list_t& assigned) {
