@@ -87,19 +87,8 @@ void ClusterImpl::end_round() {
 
 void ClusterImpl::write_stewards(Clock::time_point now) {
   if (pass_ || now < next_steward_) return;
-  pass_partition_ = 0;
-  begin_pass();
+  pass_ = StewardPass::begin(partitions_, 0, offline_, history_);
   write_slice();
-}
-
-void ClusterImpl::begin_pass() {
-  pass_.reset();
-  for (; pass_partition_ < partitions_.size(); ++pass_partition_) {
-    Partition& partition = *partitions_[pass_partition_];
-    if (!partition.stewarding()) continue;
-    pass_.emplace(partition, static_cast<std::int32_t>(pass_partition_), offline_, history_);
-    return;
-  }
 }
 
 void ClusterImpl::write_slice() {
@@ -122,9 +111,8 @@ void ClusterImpl::write_some(std::size_t most_bytes) {
   written_bytes_ = 0;
   while (pass_ && !failed_ && written_bytes_ < most_bytes) {
     if (pass_->write_next()) continue;
-    when_stored([pass = std::move(*pass_)] { pass.write_checkpoint(); });
-    ++pass_partition_;
-    begin_pass();
+    when_stored([pass = *pass_] { pass.write_checkpoint(); });
+    pass_ = StewardPass::begin(partitions_, pass_->number() + 1, offline_, history_);
   }
 }
 
@@ -132,8 +120,7 @@ void ClusterImpl::write_some(std::size_t most_bytes) {
 void ClusterImpl::write_last() {
   write_some(kLastBytes);
   if (pass_) return;
-  pass_partition_ = 0;
-  begin_pass();
+  pass_ = StewardPass::begin(partitions_, 0, offline_, history_);
   write_some(kLastBytes);
 }
 

@@ -171,7 +171,6 @@ class ClusterImpl final : public Cluster,
   void write_stewards(Clock::time_point now);
   void write_slice();
   void write_some(std::size_t most_bytes);
-  void begin_pass();
   void write_last();
   // cluster_stream.cpp
   void take_messages();
@@ -209,7 +208,6 @@ class ClusterImpl final : public Cluster,
   std::map<Seat, Seated> seats_;
   Round round_;
   std::optional<StewardPass> pass_;
-  std::size_t pass_partition_ = 0;
   Clock::time_point next_steward_{};
   Clock::time_point next_expiry_{};
   Clock::time_point next_give_up_{};

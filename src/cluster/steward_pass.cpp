@@ -4,14 +4,23 @@
 
 namespace mqttproxy::cluster {
 
-StewardPass::StewardPass(Partition& partition, std::int32_t number, OfflineSessions& offline, const History& history)
-    : partition_(&partition),
+std::optional<StewardPass> StewardPass::begin(const Partitions& partitions, std::size_t number,
+                                              OfflineSessions& offline, const History& history) {
+  for (; number < partitions.size(); ++number) {
+    if (partitions[number]->stewarding()) return StewardPass(*partitions[number], number, offline, history);
+  }
+  return std::nullopt;
+}
+
+StewardPass::StewardPass(Partition& partition, std::size_t number, OfflineSessions& offline, const History& history)
+    : number_(number),
+      partition_(&partition),
       offline_(&offline),
       steward_(partition.stewarding().value()),
       position_(history.position()),
       as_of_(partition.as_of()),
-      behind_(offline.behind(number)),
-      changed_(offline.take_changed(number)) {}
+      behind_(offline.behind(static_cast<std::int32_t>(number))),
+      changed_(offline.take_changed(static_cast<std::int32_t>(number))) {}
 
 bool StewardPass::write_next() {
   if (partition_->stewarding() != steward_) return false;

@@ -244,24 +244,10 @@ void Node::write_stewards() {
 }
 
 void Node::go_on_writing() {
-  if (!pass_) {
-    pass_partition_ = 0;
-    begin_pass();
-  }
+  if (!pass_) pass_ = StewardPass::begin(partitions_, 0, offline_, history_);
   if (!pass_ || pass_->write_next()) return;
-  when_stored([pass = std::move(*pass_)] { pass.write_checkpoint(); });
-  ++pass_partition_;
-  begin_pass();
-}
-
-void Node::begin_pass() {
-  pass_.reset();
-  for (; pass_partition_ < partitions_.size(); ++pass_partition_) {
-    Partition& partition = *partitions_[pass_partition_];
-    if (!partition.stewarding()) continue;
-    pass_.emplace(partition, static_cast<std::int32_t>(pass_partition_), offline_, history_);
-    return;
-  }
+  when_stored([pass = *pass_] { pass.write_checkpoint(); });
+  pass_ = StewardPass::begin(partitions_, pass_->number() + 1, offline_, history_);
 }
 
 }  // namespace mqttproxy::cluster::sim

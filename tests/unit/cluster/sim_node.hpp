@@ -104,7 +104,6 @@ class Node final : public SessionStore, private Effects {
   void begin_life();
   void forget(Seat seat);
   void end_round(Progress progress);
-  void begin_pass();
   void settle(std::uint64_t token);
   void when_stored(std::function<void()> then);
   void pump();
@@ -122,7 +121,6 @@ class Node final : public SessionStore, private Effects {
   std::map<Seat, Seated> seats_;
   Round round_;
   std::optional<StewardPass> pass_;
-  std::size_t pass_partition_ = 0;
 
   std::vector<std::deque<Write>> writes_;   // by partition
   std::map<std::uint64_t, bool> unstored_;  // tokens
