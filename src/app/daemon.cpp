@@ -127,10 +127,11 @@ class Daemon {
     spdlog::info("draining timeout_ms={}", timeout.count());
     server_.stop_reading();
     const auto deadline = std::chrono::steady_clock::now() + timeout;
-    // A third is for what comes after what Kafka has still to take: sessions are written down.
-    const std::size_t given_up = producers_.drain(cluster_ ? timeout * 2 / 3 : timeout);
+    // A third is kept for the sessions, which are written down last.
+    const auto handover = cluster_ ? timeout / 3 : std::chrono::milliseconds(0);
+    const std::size_t given_up = producers_.drain(timeout - handover);
     // Before the API, whose requests wait for it.
-    bus_->stop(util::time_left(deadline));
+    bus_->stop(util::time_left(deadline - handover));
     api_.stop();  // before the workers end: what is asked and published meets somebody
     server_.close_all();
     if (cluster_) cluster_->drain(util::time_left(deadline));  // after the workers: they hand their sessions over

@@ -122,9 +122,11 @@ void ClusterImpl::reset_partition(std::int32_t number, std::int64_t offset) {
   const bool assigned = std::ranges::find(assignment_, number) != assignment_.end();
   drop_all(number);
   restart_life();
+  const auto removals = partition(index).removals();
   partitions_[index] = std::make_unique<Partition>(number, life_, incarnations_, static_cast<Effects&>(*this));
   partition(index).begin(offset, offset);
   partition(index).assign(assigned, Clock::now());
+  for (const auto& [client, since] : removals) partition(index).remove(client, since);
 }
 
 // ---- out -----------------------------------------------------------------------------------------------------------
@@ -192,7 +194,9 @@ void ClusterImpl::when_stored(std::function<void()> then) {
 void ClusterImpl::fail(std::string reason) {
   if (std::exchange(failed_, true)) return;
   spdlog::error("sessions topic={} reason=\"{}\": all clients are disconnected", options_.sessions.name, reason);
-  boost::asio::post(io_, [this] { give_up_life(); });
+  boost::asio::post(io_, [this] {
+    if (failed_) give_up_life();
+  });
   restart_timer_.expires_after(kBeforeRestart);
   restart_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && failed_) restart_life();

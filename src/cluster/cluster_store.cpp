@@ -14,7 +14,7 @@ namespace mqttproxy::cluster {
 namespace {
 
 /// A session is one Kafka record: what its filters may take of it, beside config::kMaxStoredMessages references.
-constexpr std::size_t kMostFilterBytes = 600'000;
+constexpr std::size_t kMostFilterBytes = 450'000;
 constexpr std::size_t kMaxUnstoredClaims = 100'000;
 
 bool fits(const Cut& cut) noexcept {

@@ -155,6 +155,7 @@ void Partition::read_state(const std::string& client, const State& state, bool c
       }
     }
   }
+  if (state.role == Role::Steward && !state.session) ending_.erase(client);
   if (!counts) return repair(client);
   const Entry& entry = *view_.find(client);
   if (active_ && !entry.online) adopt(client, entry);
@@ -190,10 +191,10 @@ void Partition::repair(const std::string& client) {
   const bool served = it != claims_.end();
   if (!served && (!active_ || entry->online)) return;
   if (entry->claim_spoiled) return write_claim_again(client, *entry);  // the state once that is read
-  if (!entry->spoiled) return;
+  if (!entry->spoiled || ending_.contains(client)) return;
   if (!served) {
-    const bool session = entry->session;
-    write_state(claim, client, false, session, session ? effects_.collected(number_, client) : Cut{}, Role::Steward);
+    Cut cut = effects_.adopted(number_, client) ? effects_.collected(number_, client) : view_.cut(client, *entry);
+    write_state(claim, client, false, entry->session, std::move(cut), Role::Steward);
   } else if (it->second.unread == 0) {  // else one is under way that is newer, and will be the last of the key
     write_state(claim, client, true, entry->session, view_.cut(client, *entry));
   }
@@ -277,6 +278,8 @@ void Partition::remove(const std::string& client, Clock::time_point now) {
 
 void Partition::remove_waiting(Clock::time_point now) {
   for (const auto& [client, since] : std::exchange(removals_, {})) {
+    const Entry* entry = view_.find(client);
+    if (entry == nullptr || !(entry->session || entry->online)) continue;  // another deletion has done it
     if (now - since < kRemovedAgain) remove(client, since);
   }
 }
@@ -307,7 +310,7 @@ void Partition::end(Number number, std::optional<Loss> loss) {
   forget(number);
   if (!loss) return;
   if (!ended.deletion) return effects_.lost(ended.seat, *loss);
-  if (*loss != Loss::Deleted) removals_.try_emplace(ended.client, ended.read_at);  // else another deletion goes on
+  removals_.try_emplace(ended.client, ended.read_at);
 }
 
 void Partition::forget(Number number) {

@@ -75,6 +75,8 @@ class Partition {
   void remove(const std::string& client, Clock::time_point now);
   /// A remove() of it is under way.
   [[nodiscard]] bool removing(const std::string& client) const;
+  /// Those that are to begin, or to begin again: since when.
+  [[nodiscard]] const std::map<std::string, Clock::time_point>& removals() const noexcept { return removals_; }
 
   // Checkpoints. as_of() is taken before the workers are asked for what they have to say.
   [[nodiscard]] std::int64_t as_of() const noexcept { return view_.as_of(); }
@@ -189,6 +191,7 @@ class Partition {
   std::optional<LifeId> written_;                     // the steward record written last
   std::map<std::uint32_t, Clock::time_point> heard_;  // last checkpoint of an incarnation, or first claim
   std::set<std::uint32_t> fencing_;                   // a fence is on its way
+  std::set<std::string> ending_;                      // their sessions' end is, as their time has come
   Clock::time_point own_checkpoint_{};                // read back last …
   Clock::time_point up_to_date_since_{};              // … and since when they come back one after the other
 };

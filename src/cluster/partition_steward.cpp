@@ -43,6 +43,7 @@ void Partition::become_steward() {
 void Partition::stop_stewarding() {
   written_.reset();
   fencing_.clear();
+  ending_.clear();
   if (std::exchange(active_, false)) effects_.drop_all(number_);
 }
 
@@ -57,6 +58,7 @@ void Partition::read_steward(const Steward& steward) {
 }
 
 void Partition::adopt(const std::string& client, const Entry& entry) {
+  if (ending_.contains(client)) return;
   if (!entry.session) {
     effects_.drop(number_, client);
   } else if (effects_.adopted(number_, client)) {
@@ -100,7 +102,9 @@ std::size_t Partition::expire() {
     if (written == kExpiredAtOnce) break;
     if (entry.online) continue;
     if (entry.session && now - entry.since >= seconds(entry.expiry_seconds)) {
+      if (!ending_.insert(client).second) continue;
       write_state(view_.claim(entry), client, false, false, {}, Role::Steward);
+      effects_.drop(number_, client);  // what else was found for it must not be written behind that
       ++ended;
       ++written;
     } else if (!entry.session && now - entry.since >= kBurial) {

@@ -102,6 +102,7 @@ bool View::apply_state(std::int64_t offset, const std::string& client, const Sta
   }
   if (!state.session || !claimed) entry.clean = !state.session;
   if (!claimed || (entry.online && !state.online)) hand_over(entry, offset);
+  if (entry.session && !state.session && !state.online) entry.since = time_;
   set_online(entry, state.online);
   set_session(entry, state.session);
   entry.filters = pack(state.cut.filters);

@@ -45,7 +45,7 @@ struct Entry {
   std::int64_t state = -1;     // offset of the last state that counts
   std::int64_t used = -1;      // … of an owner, or of the last claim that is not for a clean session
   std::int64_t expiry_seconds = 0;
-  std::chrono::system_clock::time_point since{};  // time of that hand-over
+  std::chrono::system_clock::time_point since{};  // time of that hand-over, or of the session's end after it
 
   std::shared_ptr<const Offsets> from;  // without checkpoints later than the state; nullptr: none
   std::string filters;                  // packed

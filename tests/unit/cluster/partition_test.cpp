@@ -287,6 +287,26 @@ TEST_F(PartitionTest, a_deletion_begins_again_when_its_node_is_fenced_or_begins_
   EXPECT_FALSE(entry(a).session);
 }
 
+TEST_F(PartitionTest, of_two_deletions_both_end_when_the_session_is_gone) {
+  make_session(cut_from({7}));
+  a.partition.remove(kClient, now());
+  flush(a);
+  read(b);
+  b.partition.remove(kClient, now());
+  flush(b);
+  for (Node* node : nodes) read(*node);  // both wipes are under way
+  EXPECT_TRUE(a.partition.removing(kClient)) << "its own does not count any more";
+  b.writes.clear();  // and the other one's never comes
+  passed += 1s;
+  a.partition.tick(now());
+  run();
+  EXPECT_FALSE(a.partition.removing(kClient));
+  EXPECT_FALSE(entry(a).session);
+  b.partition.tick(now());
+  EXPECT_THAT(b.writes, IsEmpty());
+  EXPECT_FALSE(b.partition.removing(kClient)) << "it has nothing to do any more";
+}
+
 TEST_F(PartitionTest, a_deletion_does_not_begin_again_for_ever) {
   make_session(cut_from({7}));
   b.partition.remove(kClient, now());

@@ -202,6 +202,49 @@ TEST_F(StewardshipTest, sessions_end_when_their_time_has_come) {
   EXPECT_EQ(s.partition.expire(), 0U);
 }
 
+TEST_F(StewardshipTest, an_hour_after_its_end_an_expired_session_is_buried) {
+  make_session(cut_from({7}));
+  steward(s);
+  elapse(60s);
+  EXPECT_EQ(s.partition.expire(), 1U);
+  EXPECT_THAT(s.offline, IsEmpty()) << "nothing more is written of it";
+  run();
+  elapse(3'599s);
+  (void)s.partition.expire();
+  EXPECT_EQ(waiting(s, Kind::Claim), 0U);
+  elapse(1s);
+  (void)s.partition.expire();
+  EXPECT_EQ(waiting(s, Kind::Claim), 1U);
+}
+
+TEST_F(StewardshipTest, an_ignored_record_of_a_session_that_ends_is_put_right) {
+  make_session(cut_from({7}));
+  steward(s);
+  elapse(60s);
+  log.emplace_back(Key{Kind::State, kClient}, State{id("a:0#1"), Role::Owner, {}, 1, true, true, 60, cut_from({1})});
+  (void)s.partition.expire();
+  run();
+  EXPECT_FALSE(entry(a).session);
+  EXPECT_FALSE(entry(a).spoiled);
+}
+
+TEST_F(StewardshipTest, with_too_many_behind_no_checkpoint_is_written) {
+  steward(s);
+  const std::vector<std::string> most(5'000, std::string(91, 'c'));  // and eight bytes around each
+  const std::vector<std::string> more(5'100, std::string(91, 'c'));
+  s.partition.write_steward_checkpoint(*s.partition.stewarding(), {9}, 5, more);
+  EXPECT_THAT(s.writes, IsEmpty());
+  s.partition.write_steward_checkpoint(*s.partition.stewarding(), {9}, 5, most);
+  EXPECT_EQ(waiting(s, Kind::Checkpoint), 1U);
+
+  a.partition.write_owner_checkpoint({7}, 3, {"p/x"});
+  a.partition.write_owner_checkpoint({8}, 4, more);
+  ASSERT_EQ(a.writes.size(), 2U) << "a sign of life";
+  EXPECT_EQ(a.writes[1], a.writes[0]);
+  a.partition.write_owner_checkpoint({9}, 5, most);
+  EXPECT_EQ(std::get<Checkpoint>(a.writes[2].second).position, Offsets{9});
+}
+
 TEST_F(StewardshipTest, no_session_ends_by_another_clock_than_the_logs) {
   make_session(cut_from({7}));
   steward(s);
