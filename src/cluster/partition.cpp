@@ -155,8 +155,9 @@ void Partition::read_state(const std::string& client, const State& state, bool c
       }
     }
   }
-  if (state.role == Role::Steward && !state.session) ending_.erase(client);
-  if (!counts) return repair(client);
+  const bool ended = state.role == Role::Steward && !state.session && ending_.erase(client) != 0;
+  if (!counts) repair(client);
+  if (!counts && !ended) return;
   const Entry& entry = *view_.find(client);
   if (active_ && !entry.online) adopt(client, entry);
 }
@@ -365,7 +366,9 @@ void Partition::write_steward_state(const std::string& client, const LifeId& cla
 
 void Partition::write_steward_checkpoint(const LifeId& steward, const Offsets& position, std::int64_t as_of,
                                          std::vector<std::string> behind) {
-  if (!active_ || *written_ != steward || !has_room_for(behind)) return;
+  if (!active_ || *written_ != steward) return;
+  behind.insert(behind.end(), ending_.begin(), ending_.end());  // nothing is collected for them any more
+  if (!has_room_for(behind)) return;
   effects_.write(number_, {Kind::Checkpoint, life_.incarnation, Role::Steward},
                  Checkpoint{position, as_of, steward, std::move(behind)});
 }

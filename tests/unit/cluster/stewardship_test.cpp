@@ -228,6 +228,26 @@ TEST_F(StewardshipTest, an_ignored_record_of_a_session_that_ends_is_put_right) {
   EXPECT_FALSE(entry(a).spoiled);
 }
 
+TEST_F(StewardshipTest, a_session_whose_client_comes_before_its_end_goes_on) {
+  make_session(cut_from({7}));
+  steward(s);
+  elapse(60s);
+  connect(a, 1);
+  flush(a);
+  EXPECT_EQ(s.partition.expire(), 1U);
+  s.partition.write_steward_checkpoint(*s.partition.stewarding(), {9}, s.partition.as_of(), {});
+  EXPECT_THAT(std::get<Checkpoint>(s.writes.back().second).behind, ElementsAre(kClient))
+      << "whom it looks after no more";
+  read(a);
+  release(a, 1, cut_from({8}));
+  flush(a);
+  read(s);
+  EXPECT_THAT(s.offline, IsEmpty());
+  run();  // its end does not count
+  EXPECT_EQ(cut(b), cut_from({8}));
+  EXPECT_EQ(s.offline[kClient], cut_from({8})) << "it is looked after again";
+}
+
 TEST_F(StewardshipTest, with_too_many_behind_no_checkpoint_is_written) {
   steward(s);
   const std::vector<std::string> most(5'000, std::string(91, 'c'));  // and eight bytes around each
