@@ -126,7 +126,7 @@ void World::act(Do what, std::size_t who, std::uint64_t which) {
       return compact(which);
     case Do::Elapse:
       shared_.time.passed += std::chrono::seconds(which);
-      return;
+      return clients_.elapse(std::chrono::seconds(which), shared_.time.expiry);
     case Do::Publish:
       return publish(which);
     case Do::Connect:

@@ -1,6 +1,7 @@
 #include "sim_clients.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mqttproxy::cluster::sim {
 
@@ -34,12 +35,22 @@ void Clients::remove(ClientNumber number) {
   client.removed = true;
 }
 
+void Clients::elapse(std::chrono::seconds passed, std::chrono::seconds expiry) {
+  for (Client& client : clients_) {
+    client.connected_ago += passed;
+    if (client.connected_ago >= expiry) client.may_be_over = true;
+  }
+}
+
 void Clients::connack(ClientNumber number, ConnectionId connection, bool clean, bool session_present) {
   Client& client = clients_[number];
   if (client.current != connection) return;
   client.connected = true;
+  client.connected_ago = {};
+  const bool may_be_over = std::exchange(client.may_be_over, false);
   if (session_present) return;
-  if (!clean && !client.promised.empty()) throw Violation{"session lost: CONNACK without one, though it was promised"};
+  if (!clean && !client.promised.empty() && !may_be_over)
+    throw Violation{"session lost: CONNACK without one, though it was promised"};
   client.promised.clear();
   client.asked.clear();
   client.top.clear();

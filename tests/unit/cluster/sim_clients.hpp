@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -44,6 +45,8 @@ class Clients {
   /// A deletion was asked for, or its claim has come into the log: what was promised before does not hold, and nothing
   /// is promised on this connection any more.
   void remove(ClientNumber client);
+  /// Sessions whose clients have not connected for `expiry` may be over: a node may have been taken for dead.
+  void elapse(std::chrono::seconds passed, std::chrono::seconds expiry);
 
   // What comes to them.
   void connack(ClientNumber client, ConnectionId connection, bool clean, bool session_present);
@@ -67,6 +70,8 @@ class Clients {
     ConnectionId current = 0;
     bool connected = false;
     bool removed = false;
+    std::chrono::seconds connected_ago{0};
+    bool may_be_over = false;
     std::map<FilterNumber, Offsets> promised;                          // from where on
     std::set<FilterNumber> asked;                                      // since the session began
     std::map<FilterNumber, std::uint64_t> wanted;                      // the last SUBSCRIBE of this connection

@@ -24,6 +24,7 @@ struct Violation {
 /// Of all nodes.
 struct Time {
   std::chrono::seconds passed{0};
+  std::chrono::seconds expiry{36'000'000};  // of sessions
 
   [[nodiscard]] Partition::Clock::time_point steady() const { return Partition::Clock::time_point(kStart + passed); }
   [[nodiscard]] std::chrono::system_clock::time_point system() const {

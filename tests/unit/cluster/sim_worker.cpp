@@ -26,8 +26,7 @@ void Worker::connect(ClientNumber client, ConnectionId id, bool clean) {
   connection.seat = {0, id};
   connection.client = client;
   connection.clean = clean;
-  store_.claim(connection.seat,
-               {std::string(kProxy), std::to_string(client), clean, std::chrono::hours(10'000), time_.steady()});
+  store_.claim(connection.seat, {std::string(kProxy), std::to_string(client), clean, time_.expiry, time_.steady()});
 }
 
 void Worker::receive(ConnectionId id, const Subscription& subscription) {

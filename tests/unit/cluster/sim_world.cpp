@@ -10,6 +10,8 @@ namespace {
 
 /// More than any schedule needs to come to rest.
 constexpr std::size_t kMostSteps = 20'000;
+/// Sessions end while others are taken over, and nodes for dead.
+constexpr std::chrono::seconds kShortExpiry{30};
 
 }  // namespace
 
@@ -17,6 +19,7 @@ World::World(const Size& size, std::uint64_t seed)
     : size_(size), random_(seed), clients_(size.clients, shared_.downlink), places_(size.nodes) {
   shared_.sessions = std::vector<SessionsLog>(size.sessions_partitions);
   shared_.downlink.resize(size.downlink_partitions);
+  if (below(3) == 0) shared_.time.expiry = kShortExpiry;
   shared_.memory_bytes = std::array<std::size_t, 3>{0, 500, 1U << 20U}[below(3)];
   for (unsigned& factor : liking_) factor = std::array<unsigned, 5>{1, 4, 4, 4, 16}[below(5)];
   coordinators_.assign(size.sessions_partitions, 0);
