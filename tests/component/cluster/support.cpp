@@ -59,7 +59,7 @@ ClusterTest::ClusterTest() {
   kafka::ProducerOptions producer;
   producer.name = "test";
   producer.backends = {"embedded"};
-  producer_ = kafka::Producer::create(producer, {this}, producers_registry_);
+  producer_ = kafka::Producer::create(producer, {&stored_}, producers_registry_);
 }
 
 ClusterTest::~ClusterTest() {
@@ -68,8 +68,8 @@ ClusterTest::~ClusterTest() {
   (void)producer_->drain(100ms);
 }
 
-void ClusterTest::on_reports(std::vector<kafka::Report> reports) {
-  stored_ += static_cast<std::size_t>(std::ranges::count(reports, kafka::Outcome::Stored, &kafka::Report::outcome));
+void StoredRecords::on_reports(std::vector<kafka::Report> reports) {
+  count += static_cast<std::size_t>(std::ranges::count(reports, kafka::Outcome::Stored, &kafka::Report::outcome));
 }
 
 void ClusterTest::put(const char* topic, const std::string& key, const std::string& value) {
@@ -99,7 +99,7 @@ void ClusterTest::put_message(const std::string& topic) {
 }
 
 void ClusterTest::wait_stored() {
-  wait_until("stored", [this] { return stored_ == put_; });
+  wait_until("stored", [this] { return stored_.count == put_; });
 }
 
 void ClusterTest::start() {

@@ -41,8 +41,17 @@ class FakeWorker final : public downlink::WorkerPort, public OwnerPort {
   Offsets position_;
 };
 
+/// An object of its own: the producer's thread calls it while a test is taken down.
+class StoredRecords final : public kafka::ReportSink {
+ public:
+  void on_reports(std::vector<kafka::Report> reports) override;
+  void on_room() override {}
+
+  std::atomic<std::size_t> count{0};
+};
+
 /// Each test has topics of one partition and fills them before it starts the node.
-class ClusterTest : public ::testing::Test, private kafka::ReportSink {
+class ClusterTest : public ::testing::Test {
  protected:
   ClusterTest();
   ~ClusterTest() override;
@@ -66,12 +75,10 @@ class ClusterTest : public ::testing::Test, private kafka::ReportSink {
   FakeWorker worker_{cluster_};
 
  private:
-  void on_reports(std::vector<kafka::Report> reports) override;
-  void on_room() override {}
   void put(const char* topic, const std::string& key, const std::string& value);
 
   metrics::Registry producers_registry_;
-  std::atomic<std::size_t> stored_{0};
+  StoredRecords stored_;
   std::uint64_t put_ = 0;
   std::uint64_t seat_ = 0;
   std::unique_ptr<kafka::Producer> producer_;
